@@ -1,0 +1,176 @@
+//! `BreakerPolicy`: when a breaker trips, how long it stays open and how it recovers; checked once, then only read.
+
+use super::state::{MAX_PROBES, MAX_STREAK, OpenTick, ProbeTick};
+use crate::error::{PolicyError, check_count, check_milli, check_time};
+use crate::growth::grow;
+use crate::jitter::{Jitter, mix};
+use crate::time::nanos;
+use core::time::Duration;
+
+/// What makes a closed breaker open.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Trip {
+    /// This many failures in a row, 1 to 2^32-1.
+    Consecutive(u32),
+    /// Nothing: outcomes are counted, the breaker never opens by itself.
+    Never,
+}
+
+/// The numbers of a breaker, as a configuration has them; [`BreakerPolicy::new`] checks them.
+///
+/// A plain struct with a default, so that it can be written as a literal in a `const`:
+/// `BreakerConfig { probes: 3, ..BreakerConfig::DEFAULT }`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct BreakerConfig {
+    /// What makes the breaker open. Default: 7 consecutive failures.
+    pub trip: Trip,
+    /// The first open wait, 1 ms to 365 days. Default: 5 s.
+    pub open_wait: Duration,
+    /// Each re-opening multiplies the wait by this many thousandths, 1000 to 100000. Default: 2000 (doubled).
+    pub open_wait_factor_milli: u32,
+    /// The longest open wait, `open_wait` to 365 days. Default: 120 s.
+    pub open_wait_max: Duration,
+    /// How a wait is randomised. Default: equal jitter.
+    pub jitter: Jitter,
+    /// Mixed with the time of opening into the jitter; give each process its own. Default: 0.
+    pub seed: u64,
+    /// The most probes outstanding in half-open, 1 to 15. They ramp up: one, then one more than have succeeded.
+    /// Default: 1.
+    pub probes: u8,
+    /// Successful probes that close the breaker, 1 to 15. Default: 1.
+    pub required_successes: u8,
+    /// After this long a probe that has not reported is written off, 10 ms to 64 x `open_wait`. Default: 30 s.
+    ///
+    /// Make it longer than a healthy call takes: the success of a probe that was written off no longer counts.
+    pub probe_lease: Duration,
+    /// Whether [`Outcome::Cancelled`](crate::Outcome::Cancelled) counts as a failure. Default: no.
+    pub cancelled_is_failure: bool,
+}
+
+impl BreakerConfig {
+    /// The defaults, as each field states them.
+    pub const DEFAULT: Self = Self {
+        trip: Trip::Consecutive(7),
+        open_wait: Duration::from_secs(5),
+        open_wait_factor_milli: 2_000,
+        open_wait_max: Duration::from_secs(120),
+        jitter: Jitter::Equal,
+        seed: 0,
+        probes: 1,
+        required_successes: 1,
+        probe_lease: Duration::from_secs(30),
+        cancelled_is_failure: false,
+    };
+}
+
+impl Default for BreakerConfig {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+const MIN_WAIT: Duration = Duration::from_millis(1);
+const MAX_WAIT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+const MIN_LEASE: Duration = Duration::from_millis(10);
+/// Keeps a probe's ticket from outliving a wrap of the generation, see [`super::state`].
+const MAX_LEASE_IN_WAITS: u32 = 64;
+
+/// A checked [`BreakerConfig`], with every wait worked out beforehand: admission looks it up.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct BreakerPolicy {
+    config: BreakerConfig,
+    /// The wait after each streak of re-openings, in ticks, before jitter.
+    waits: [u64; MAX_STREAK as usize + 1],
+    lease: u64,
+}
+
+impl BreakerPolicy {
+    /// The policy of [`BreakerConfig::DEFAULT`].
+    pub const DEFAULT: Self = Self::checked(BreakerConfig::DEFAULT);
+
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// Names the first field outside its range.
+    pub const fn new(config: BreakerConfig) -> Result<Self, PolicyError> {
+        match check(&config) {
+            Ok(()) => Ok(Self::checked(config)),
+            Err(error) => Err(error),
+        }
+    }
+
+    const fn checked(config: BreakerConfig) -> Self {
+        let mut waits = [0; MAX_STREAK as usize + 1];
+        let (initial, max) = (nanos(config.open_wait), nanos(config.open_wait_max));
+        let mut rest: &mut [u64] = &mut waits;
+        let mut streak: u32 = 0;
+        while let Some((wait, longer)) = rest.split_first_mut() {
+            *wait = grow(initial, config.open_wait_factor_milli, max, streak) / OpenTick::NANOS;
+            rest = longer;
+            streak = streak.saturating_add(1);
+        }
+        Self { config, waits, lease: nanos(config.probe_lease) / ProbeTick::NANOS }
+    }
+
+    /// The numbers that this policy was built from.
+    pub const fn config(&self) -> &BreakerConfig {
+        &self.config
+    }
+
+    /// The open wait in ticks for an opening at `since` after `streak` re-openings.
+    #[inline]
+    pub(crate) const fn open_wait(&self, since: OpenTick, streak: u8) -> u64 {
+        let full = match self.waits.split_at_checked(streak as usize) {
+            Some((_, [wait, ..])) => *wait,
+            _ => nanos(self.config.open_wait_max) / OpenTick::NANOS,
+        };
+        let random = mix(self.config.seed ^ since.0.rotate_left(8) ^ streak as u64);
+        let wait = self.config.jitter.apply(full, random);
+        if wait == 0 { 1 } else { wait }
+    }
+
+    /// Whether a probe admitted at `since` is written off at `now`.
+    #[inline]
+    pub(crate) const fn lease_is_over(&self, since: ProbeTick, now: ProbeTick) -> bool {
+        now.0.saturating_sub(since.0) >= self.lease
+    }
+
+    /// How many probes may be outstanding after `successes` of them.
+    #[inline]
+    pub(crate) const fn ramp(&self, successes: u8) -> u8 {
+        let next = successes.saturating_add(1);
+        if next < self.config.probes { next } else { self.config.probes }
+    }
+}
+
+impl Default for BreakerPolicy {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+const fn check(config: &BreakerConfig) -> Result<(), PolicyError> {
+    if let Trip::Consecutive(failures) = config.trip
+        && let Err(error) = check_count("trip", failures as u64, 1, u32::MAX as u64)
+    {
+        return Err(error);
+    }
+    if let Err(error) = check_time("open_wait", config.open_wait, MIN_WAIT, MAX_WAIT) {
+        return Err(error);
+    }
+    if let Err(error) = check_milli("open_wait_factor", config.open_wait_factor_milli as u64, 1_000, 100_000) {
+        return Err(error);
+    }
+    if let Err(error) = check_time("open_wait_max", config.open_wait_max, config.open_wait, MAX_WAIT) {
+        return Err(error);
+    }
+    if let Err(error) = check_count("probes", config.probes as u64, 1, MAX_PROBES as u64) {
+        return Err(error);
+    }
+    if let Err(error) = check_count("required_successes", config.required_successes as u64, 1, MAX_PROBES as u64) {
+        return Err(error);
+    }
+    let longest = config.open_wait.saturating_mul(MAX_LEASE_IN_WAITS);
+    check_time("probe_lease", config.probe_lease, MIN_LEASE, longest)
+}

@@ -1,0 +1,274 @@
+//! The breaker's transitions as pure functions of state, time and policy.
+//!
+//! ```text
+//!                  failures reach the threshold
+//!      +--------+ ------------------------------> +------+ <---------------+
+//!      | Closed |                                 | Open |                 |
+//!      +--------+ <---------------+               +------+   a probe fails |
+//!                  probes succeed |                   | wait over: the     |
+//!                                 |                   v admission is the   |
+//!                                 +----------- +----------+ first probe    |
+//!                                              | HalfOpen | ---------------+
+//!                                              +----------+
+//!                                               |        ^ lease over: the lost probes
+//!                                               +--------+ are written off, a new one goes
+//! ```
+//!
+//! `force` leads to ForcedOpen and ForcedClosed from every state, `reset` back to Closed. Each arrow is a transition:
+//! it starts a new generation, and it is returned to the one caller whose call caused it.
+//!
+//! 1. Tickets are issued in Closed, HalfOpen and ForcedClosed only, stamped with the generation.
+//! 2. An outcome whose generation is not the current one is stale: it changes nothing.
+//! 3. A probe is as old as its ticket. At the age of a lease it has expired: whatever it reports is stale.
+//! 4. The slot of an expired probe returns when the *latest* probe expires: all of them are written off at once, by the
+//!    next admission, in a new generation.
+//! 5. Time stands in the word only while Open or HalfOpen. Should `now` lie before it, the clock went back: the word
+//!    takes the new reading, so the wait starts anew, once.
+
+use super::policy::{BreakerPolicy, Trip};
+use super::state::{BreakerState, MAX_STREAK, Mode, OpenTick, ProbeTick, Probing, State};
+use crate::outcome::Outcome;
+use crate::time::Instant;
+use crate::wait::Wait;
+
+/// A change of state, returned to the one caller that caused it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[must_use = "a transition is reported only here"]
+pub struct Transition {
+    /// The state before.
+    pub from: State,
+    /// The state after.
+    pub to: State,
+    /// What led to it.
+    pub cause: Cause,
+}
+
+/// What led to a transition.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Cause {
+    /// The failures reached the threshold of the trip policy.
+    Tripped,
+    /// The open wait was over and a call came.
+    WaitOver,
+    /// A probe failed.
+    ProbeFailed,
+    /// The required probes succeeded.
+    ProbesSucceeded,
+    /// Outstanding probes did not report within their lease and were written off: HalfOpen to HalfOpen.
+    ProbesLost,
+    /// [`BreakerState::force`].
+    Forced,
+    /// [`BreakerState::reset`].
+    Reset,
+}
+
+/// What an admitted call remembers of its breaker. The atomic [`Breaker`](crate::Breaker) wraps it in a
+/// [`Ticket`](crate::Ticket), which cannot be copied.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Stamp {
+    pub(crate) issued: Instant,
+    pub(crate) generation: u8,
+}
+
+/// The verdict of [`BreakerState::admit`]. Complete.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[must_use]
+pub enum Admission {
+    /// The call may go.
+    Admitted(Stamp, Option<Transition>),
+    /// The call may not go.
+    Refused(Wait),
+}
+
+/// The verdict of [`BreakerState::settle`]. Complete.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[must_use]
+pub enum Settled {
+    /// The outcome was counted, with the transition that it caused.
+    Counted(Option<Transition>),
+    /// The outcome came from an earlier generation and changed nothing.
+    Stale,
+}
+
+/// The states that an operator can force. Complete.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Forced {
+    /// Refuse every call.
+    Open,
+    /// Admit every call; count, but decide nothing.
+    Closed,
+}
+
+impl BreakerState {
+    /// May a call go at `now`?
+    #[inline]
+    pub const fn admit(self, now: Instant, policy: &BreakerPolicy) -> (Self, Admission) {
+        match self.mode {
+            Mode::Closed { .. } | Mode::ForcedClosed { .. } => (self, self.admitted(now, None)),
+            Mode::ForcedOpen => (self, Admission::Refused(Wait::Never)),
+            Mode::Open { since, streak } => self.admit_open(since, streak, now, policy),
+            Mode::HalfOpen(probing) => self.admit_half_open(probing, now, policy),
+        }
+    }
+
+    const fn admitted(self, now: Instant, transition: Option<Transition>) -> Admission {
+        Admission::Admitted(Stamp { issued: now, generation: self.generation }, transition)
+    }
+
+    const fn admit_open(self, since: OpenTick, streak: u8, now: Instant, policy: &BreakerPolicy) -> (Self, Admission) {
+        let tick = OpenTick::at(now);
+        let since = if tick.0 < since.0 { tick } else { since }; // rule 5
+        let end = OpenTick(since.0.saturating_add(policy.open_wait(since, streak)));
+        if tick.0 < end.0 {
+            let wait = end.start().as_nanos().saturating_sub(now.as_nanos());
+            return (self.with(Mode::Open { since, streak }), Admission::Refused(Wait::Nanos(wait)));
+        }
+        let first = Probing { since: ProbeTick::at(now), streak, outstanding: 1, successes: 0 };
+        let (next, transition) = self.enter(Mode::HalfOpen(first), Cause::WaitOver);
+        (next, next.admitted(now, Some(transition)))
+    }
+
+    const fn admit_half_open(self, probing: Probing, now: Instant, policy: &BreakerPolicy) -> (Self, Admission) {
+        let tick = ProbeTick::at(now);
+        if probing.outstanding > 0 && policy.lease_is_over(probing.since, tick) {
+            let first = Probing { since: tick, outstanding: 1, ..probing };
+            let (next, transition) = self.enter(Mode::HalfOpen(first), Cause::ProbesLost); // rule 4
+            return (next, next.admitted(now, Some(transition)));
+        }
+        if probing.outstanding < policy.ramp(probing.successes) {
+            let outstanding = probing.outstanding.saturating_add(1);
+            let next = self.with(Mode::HalfOpen(Probing { since: tick, outstanding, ..probing }));
+            return (next, next.admitted(now, None));
+        }
+        let since = if tick.0 < probing.since.0 { tick } else { probing.since }; // rule 5
+        (self.with(Mode::HalfOpen(Probing { since, ..probing })), Admission::Refused(Wait::Release))
+    }
+
+    /// The call stamped `stamp` ended as `outcome` at `now`.
+    #[inline]
+    pub const fn settle(self, stamp: Stamp, outcome: Outcome, now: Instant, policy: &BreakerPolicy) -> (Self, Settled) {
+        if stamp.generation != self.generation {
+            return (self, Settled::Stale); // rule 2
+        }
+        let failed = match outcome {
+            Outcome::Success => Some(false),
+            Outcome::Failure => Some(true),
+            Outcome::Ignored => None,
+            Outcome::Cancelled if policy.config().cancelled_is_failure => Some(true),
+            Outcome::Cancelled => None,
+        };
+        match self.mode {
+            Mode::Closed { failures } => self.settle_closed(failures, failed, now, policy),
+            Mode::ForcedClosed { failures } => {
+                let mode = Mode::ForcedClosed { failures: count(failures, failed) };
+                (self.with(mode), Settled::Counted(None))
+            }
+            Mode::HalfOpen(probing) => {
+                if probing.outstanding == 0 || policy.lease_is_over(ProbeTick::at(stamp.issued), ProbeTick::at(now)) {
+                    return (self, Settled::Stale); // rule 3
+                }
+                self.settle_probe(probing, failed, now, policy)
+            }
+            Mode::Open { .. } | Mode::ForcedOpen => (self, Settled::Stale), // rule 1
+        }
+    }
+
+    const fn settle_closed(
+        self,
+        failures: u32,
+        failed: Option<bool>,
+        now: Instant,
+        policy: &BreakerPolicy,
+    ) -> (Self, Settled) {
+        let failures = count(failures, failed);
+        let reached = match policy.config().trip {
+            Trip::Consecutive(threshold) => failures >= threshold && matches!(failed, Some(true)),
+            Trip::Never => false,
+        };
+        if reached {
+            return self.enter_counted(Mode::Open { since: OpenTick::at(now), streak: 0 }, Cause::Tripped);
+        }
+        (self.with(Mode::Closed { failures }), Settled::Counted(None))
+    }
+
+    const fn settle_probe(
+        self,
+        probing: Probing,
+        failed: Option<bool>,
+        now: Instant,
+        policy: &BreakerPolicy,
+    ) -> (Self, Settled) {
+        let outstanding = probing.outstanding.saturating_sub(1);
+        let successes = match failed {
+            Some(true) => {
+                let streak = if probing.streak < MAX_STREAK { probing.streak.saturating_add(1) } else { MAX_STREAK };
+                return self.enter_counted(Mode::Open { since: OpenTick::at(now), streak }, Cause::ProbeFailed);
+            }
+            Some(false) => probing.successes.saturating_add(1),
+            None => probing.successes,
+        };
+        if successes >= policy.config().required_successes {
+            return self.enter_counted(Mode::Closed { failures: 0 }, Cause::ProbesSucceeded);
+        }
+        (self.with(Mode::HalfOpen(Probing { outstanding, successes, ..probing })), Settled::Counted(None))
+    }
+
+    /// Forces a state until [`BreakerState::reset`], from any state.
+    pub const fn force(self, forced: Forced) -> (Self, Option<Transition>) {
+        match (forced, self.mode) {
+            (Forced::Open, Mode::ForcedOpen) | (Forced::Closed, Mode::ForcedClosed { .. }) => (self, None),
+            (Forced::Open, _) => self.enter_reported(Mode::ForcedOpen, Cause::Forced),
+            (Forced::Closed, _) => self.enter_reported(Mode::ForcedClosed { failures: 0 }, Cause::Forced),
+        }
+    }
+
+    /// Closes the breaker from any state and forgets what it has counted; calls under way become stale.
+    pub const fn reset(self) -> (Self, Option<Transition>) {
+        let closed = Mode::Closed { failures: 0 };
+        match self.mode {
+            Mode::Closed { failures: 0 } => (self, None),
+            Mode::Closed { .. } => (self.enter(closed, Cause::Reset).0, None),
+            _ => self.enter_reported(closed, Cause::Reset),
+        }
+    }
+
+    /// How long a call at `now` would be refused; `None` when it would be admitted.
+    #[inline]
+    pub const fn refusal(self, now: Instant, policy: &BreakerPolicy) -> Option<Wait> {
+        match self.admit(now, policy).1 {
+            Admission::Admitted(..) => None,
+            Admission::Refused(wait) => Some(wait),
+        }
+    }
+
+    /// The same generation in another mode.
+    const fn with(self, mode: Mode) -> Self {
+        Self { generation: self.generation, mode }
+    }
+
+    /// A transition: the next generation.
+    const fn enter(self, mode: Mode, cause: Cause) -> (Self, Transition) {
+        let next = Self { generation: self.generation.wrapping_add(1), mode };
+        (next, Transition { from: self.state(), to: next.state(), cause })
+    }
+
+    const fn enter_counted(self, mode: Mode, cause: Cause) -> (Self, Settled) {
+        let (next, transition) = self.enter(mode, cause);
+        (next, Settled::Counted(Some(transition)))
+    }
+
+    const fn enter_reported(self, mode: Mode, cause: Cause) -> (Self, Option<Transition>) {
+        let (next, transition) = self.enter(mode, cause);
+        (next, Some(transition))
+    }
+}
+
+/// Consecutive failures after one more outcome.
+const fn count(failures: u32, failed: Option<bool>) -> u32 {
+    match failed {
+        Some(true) => failures.saturating_add(1),
+        Some(false) => 0,
+        None => failures,
+    }
+}

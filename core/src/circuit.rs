@@ -1,0 +1,200 @@
+//! `Circuit`: one admission over breaker, bulkhead and bucket, all or nothing, and one settle for all of them.
+//!
+//! ```
+//! use fusebox_core::*;
+//!
+//! static CIRCUIT: Circuit = Circuit::new();
+//! let policy = CircuitPolicy {
+//!     breaker: Some(BreakerPolicy::DEFAULT),
+//!     bulkhead: Some(BulkheadPolicy::new(8)?),
+//!     bucket: Some(BucketPolicy::new(Rate::per_second(2), Tokens::ONE)?),
+//! };
+//! let now = Instant::from_nanos(0);
+//!
+//! let (permit, _) = CIRCUIT.admit(&policy, now, Tokens::ONE).expect("everything is fresh");
+//! let refused = CIRCUIT.admit(&policy, now, Tokens::ONE).unwrap_err();
+//! assert_eq!(refused.by, Part::Bucket);
+//! CIRCUIT.settle(&policy, now, permit, Outcome::Success);
+//! assert_eq!(CIRCUIT.snapshot(&policy, now).in_flight, 0);
+//! # Ok::<(), PolicyError>(())
+//! ```
+//!
+//! **Admission** asks the breaker without taking anything, takes a slot of the bulkhead and the tokens, and only then
+//! lets the breaker admit. What was taken is given back in reverse order when a later part refuses. So a refusal by the
+//! bucket or the bulkhead never uses up a probe and never moves an open breaker to half-open, and an open breaker costs
+//! no token.
+//!
+//! **Guarantees.** A refused admission leaves every part as it was; a refusal names its part; `Ignored` and
+//! `Cancelled` return exactly what the permit still holds, once.
+//!
+//! **Not guaranteed.** The parts are separate words: while an admission that will be refused is under way, another one
+//! may see its slot or its tokens as taken.
+//!
+//! **Cost.** The sum of the parts that the policy has; a part that is absent costs a branch. 32 bytes; no allocation.
+
+mod guard;
+mod permit;
+mod policy;
+
+pub use guard::Guard;
+pub use permit::{Part, Permit, Rejection};
+pub use policy::CircuitPolicy;
+
+use crate::breaker::{Breaker, BreakerSnapshot, Transition};
+use crate::bucket::TokenBucket;
+use crate::bulkhead::Bulkhead;
+use crate::clock::Clock;
+use crate::outcome::Outcome;
+use crate::time::Instant;
+use crate::tokens::Tokens;
+use crate::wait::Wait;
+
+/// A breaker, a bulkhead and a bucket behind one door: state only, the policy is an argument.
+/// See the [module documentation](self).
+#[derive(Debug, Default)]
+pub struct Circuit {
+    breaker: Breaker,
+    bulkhead: Bulkhead,
+    bucket: TokenBucket,
+}
+
+/// What a circuit knew at one moment.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CircuitSnapshot {
+    /// The breaker, where the policy has one.
+    pub breaker: Option<BreakerSnapshot>,
+    /// Calls in flight; 0 where the policy has no bulkhead.
+    pub in_flight: u64,
+    /// Tokens available, where the policy has a bucket.
+    pub tokens: Option<Tokens>,
+}
+
+impl Circuit {
+    /// A circuit that has seen nothing: closed, empty and full.
+    pub const fn new() -> Self {
+        Self::from_parts(Breaker::new(), Bulkhead::new(), TokenBucket::new())
+    }
+
+    /// A circuit of parts in any state, such as restored ones.
+    pub const fn from_parts(breaker: Breaker, bulkhead: Bulkhead, bucket: TokenBucket) -> Self {
+        Self { breaker, bulkhead, bucket }
+    }
+
+    /// May a call that costs `cost` tokens go at `now`? Returns its permit, and the transition that admitting it caused.
+    ///
+    /// # Errors
+    /// The part that refused and when to return; nothing was taken from any part.
+    #[inline]
+    pub fn admit(
+        &self,
+        policy: &CircuitPolicy,
+        now: Instant,
+        cost: Tokens,
+    ) -> Result<(Permit, Option<Transition>), Rejection> {
+        if let Some(breaker) = &policy.breaker
+            && let Some(wait) = self.breaker.refusal(breaker, now)
+        {
+            return Err(Rejection { by: Part::Breaker, wait });
+        }
+        if let Some(bulkhead) = &policy.bulkhead
+            && !self.bulkhead.try_enter(bulkhead)
+        {
+            return Err(Rejection { by: Part::Bulkhead, wait: Wait::Release });
+        }
+        if let Some(bucket) = &policy.bucket
+            && let Err(wait) = self.bucket.try_acquire(bucket, now, cost)
+        {
+            self.leave(policy);
+            return Err(Rejection { by: Part::Bucket, wait });
+        }
+        let tokens = if policy.bucket.is_some() { cost } else { Tokens::ZERO };
+        let slot = policy.bulkhead.is_some();
+        match self.admit_breaker(policy, now) {
+            Ok((ticket, transition)) => Ok((Permit { issued: now, ticket, slot, tokens }, transition)),
+            Err(wait) => {
+                // another call took the last probe in between
+                self.refund(policy, now, tokens);
+                self.leave(policy);
+                Err(Rejection { by: Part::Breaker, wait })
+            }
+        }
+    }
+
+    /// [`Circuit::admit`] with the time of `clock`, and a guard that settles as `Cancelled` when it is dropped.
+    ///
+    /// # Errors
+    /// As [`Circuit::admit`].
+    pub fn enter<'a, C: Clock>(
+        &'a self,
+        policy: &'a CircuitPolicy,
+        clock: C,
+        cost: Tokens,
+    ) -> Result<(Guard<'a, C>, Option<Transition>), Rejection> {
+        let (permit, transition) = self.admit(policy, clock.now(), cost)?;
+        Ok((Guard::new(self, policy, clock, permit), transition))
+    }
+
+    /// Ends the permit's call in all parts, and returns the transition that its outcome caused.
+    #[inline]
+    pub fn settle(&self, policy: &CircuitPolicy, now: Instant, permit: Permit, outcome: Outcome) -> Option<Transition> {
+        let Permit { issued: _, ticket, slot, tokens } = permit;
+        let transition = match (&policy.breaker, ticket) {
+            (Some(breaker), Some(ticket)) => self.breaker.settle(breaker, now, ticket, outcome),
+            _ => None,
+        };
+        if matches!(outcome, Outcome::Ignored | Outcome::Cancelled) {
+            self.refund(policy, now, tokens);
+        }
+        if slot {
+            self.bulkhead.leave();
+        }
+        transition
+    }
+
+    /// The breaker, for `force` and `reset`.
+    pub const fn breaker(&self) -> &Breaker {
+        &self.breaker
+    }
+
+    /// The bulkhead.
+    pub const fn bulkhead(&self) -> &Bulkhead {
+        &self.bulkhead
+    }
+
+    /// The bucket.
+    pub const fn bucket(&self) -> &TokenBucket {
+        &self.bucket
+    }
+
+    /// The state of the parts that the policy has. Only reads; the parts are read one after another.
+    pub fn snapshot(&self, policy: &CircuitPolicy, now: Instant) -> CircuitSnapshot {
+        CircuitSnapshot {
+            breaker: policy.breaker.as_ref().map(|breaker| self.breaker.snapshot(breaker, now)),
+            in_flight: self.bulkhead.in_flight(),
+            tokens: policy.bucket.as_ref().map(|bucket| self.bucket.peek(bucket, now)),
+        }
+    }
+
+    #[inline]
+    fn admit_breaker(
+        &self,
+        policy: &CircuitPolicy,
+        now: Instant,
+    ) -> Result<(Option<crate::breaker::Ticket>, Option<Transition>), Wait> {
+        let Some(breaker) = &policy.breaker else { return Ok((None, None)) };
+        let (ticket, transition) = self.breaker.admit(breaker, now)?;
+        Ok((Some(ticket), transition))
+    }
+
+    fn refund(&self, policy: &CircuitPolicy, now: Instant, tokens: Tokens) {
+        if let Some(bucket) = &policy.bucket {
+            self.bucket.refund(bucket, now, tokens);
+        }
+    }
+
+    fn leave(&self, policy: &CircuitPolicy) {
+        if policy.bulkhead.is_some() {
+            self.bulkhead.leave();
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Circuit breaker, token bucket, bulkhead and their facade as lock-free state machines over a clock that the *caller*
+//! supplies. The same code runs in a Cortex-M0 interrupt handler and on a 64-core server.
+//!
+//! ```
+//! use fusebox_core::*;
+//!
+//! static SENSOR: Fuse = Fuse::new(CircuitPolicy {
+//!     breaker: Some(BreakerPolicy::DEFAULT), // opens after 7 consecutive failures
+//!     ..CircuitPolicy::UNLIMITED
+//! });
+//!
+//! let now = Instant::from_nanos(1_000_000); // from a timer, a cycle counter, std: any clock
+//! for _ in 0..7 {
+//!     let (permit, _) = SENSOR.admit(now, Tokens::ONE).expect("closed: calls go through");
+//!     SENSOR.settle(now, permit, Outcome::Failure);
+//! }
+//! assert_eq!(SENSOR.admit(now, Tokens::ONE).unwrap_err().by, Part::Breaker);
+//! ```
+//!
+//! # The parts
+//!
+//! | type | decides |
+//! |---|---|
+//! | [`Breaker`] | may a call go to a dependency that has been failing? |
+//! | [`TokenBucket`] | do calls come too fast? |
+//! | [`Bulkhead`] | are too many calls in flight? |
+//! | [`Circuit`] | all of these at once, all or nothing |
+//! | [`Fuse`] | a circuit that owns its policy |
+//! | [`Backoff`] | how long to wait before a retry |
+//!
+//! # Five rules
+//!
+//! 1. *Time is an argument.* Every operation takes `now`; any sequence of readings is legal.
+//! 2. *Transitions are pure functions* ([`BreakerState`], [`BucketState`]); one loop makes them atomic.
+//! 3. *State is words, policy is data.* A policy is checked once and passed by reference.
+//! 4. *An admission hands out a permit, and a permit is settled once.* A [`Guard`] does so when it is dropped.
+//! 5. *Effects are returned.* A [`Transition`] goes to the one caller that caused it.
+//!
+//! # Targets
+//!
+//! No `std`, no allocation, no unsafe code, no floats, no panics. Lock-free wherever the target has a 64-bit
+//! compare-exchange. On Cortex-M3/M4 and riscv32imac a word sits in a critical section: link an implementation of the
+//! `critical-section` crate. On Cortex-M0 and riscv32imc there is no compare-exchange at all: enable a backend of
+//! portable-atomic in your binary, such as its `critical-section` or `unsafe-assume-single-core` feature. This crate
+//! enables neither, because they exclude each other and only the binary knows.
+
+#![no_std]
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::arithmetic_side_effects,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::unwrap_used
+    )
+)]
+
+#[cfg(test)]
+extern crate std;
+
+mod backoff;
+pub mod breaker;
+pub mod bucket;
+pub mod bulkhead;
+pub mod circuit;
+mod clock;
+mod error;
+mod field;
+mod fuse;
+mod growth;
+mod jitter;
+mod outcome;
+mod priority;
+mod sync;
+mod tally;
+mod time;
+mod tokens;
+mod wait;
+mod word;
+
+pub use backoff::{Backoff, BackoffConfig};
+pub use breaker::{
+    Admission, Breaker, BreakerConfig, BreakerPolicy, BreakerSnapshot, BreakerState, Cause, Forced, Settled, Stamp,
+    State, Ticket, Transition, Trip,
+};
+pub use bucket::{BucketPolicy, BucketState, Rate, TokenBucket};
+pub use bulkhead::{Bulkhead, BulkheadPolicy};
+pub use circuit::{Circuit, CircuitPolicy, CircuitSnapshot, Guard, Part, Permit, Rejection};
+pub use clock::Clock;
+pub use error::{PolicyError, Quantity};
+pub use fuse::Fuse;
+pub use jitter::Jitter;
+pub use outcome::Outcome;
+pub use priority::Priority;
+pub use time::Instant;
+pub use tokens::Tokens;
+pub use wait::Wait;

@@ -1,0 +1,30 @@
+//! `Priority`: how much of a shared bucket a call costs.
+
+use crate::tokens::Tokens;
+
+/// The importance of a call. All priorities draw on the same bucket, so that they really compete; an important call
+/// costs less of it. Complete.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Priority {
+    /// Costs two tokens.
+    Low,
+    /// Costs one token.
+    #[default]
+    Normal,
+    /// Costs half a token.
+    High,
+    /// Costs a tenth of a token.
+    Critical,
+}
+
+impl Priority {
+    /// What a call of this priority takes from the bucket.
+    pub const fn cost(self) -> Tokens {
+        match self {
+            Self::Low => Tokens::milli(2_000),
+            Self::Normal => Tokens::milli(1_000),
+            Self::High => Tokens::milli(500),
+            Self::Critical => Tokens::milli(100),
+        }
+    }
+}

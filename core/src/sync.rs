@@ -1,0 +1,56 @@
+//! The atomic cell behind every word: one backend per kind of target behind one tiny API.
+//!
+//! | target | backend | lock-free |
+//! |---|---|---|
+//! | 64-bit compare-exchange (x86-64, AArch64, ARMv7-A, wasm32, RISC-V 64) | [`native`] | yes |
+//! | no compare-exchange at all (Cortex-M0, riscv32imc) | [`native`]: portable-atomic, on the backend that the *binary* enables (`critical-section`, or `unsafe-assume-single-core`) | no, but safe in interrupts |
+//! | 32-bit compare-exchange only (Cortex-M3/M4, riscv32imac) | `critical`: a critical section | no, but safe in interrupts |
+//!
+//! The last row exists because portable-atomic's 64-bit type is a global spinning lock there: an interrupt that meets
+//! the lock's holder spins for ever.
+//!
+//! Each backend is a `Cell64` with `new`, `load` and `compare_exchange`; nothing else of it is visible to the core.
+
+#[cfg(any(target_has_atomic = "64", not(target_has_atomic = "32")))]
+mod native;
+#[cfg(any(target_has_atomic = "64", not(target_has_atomic = "32")))]
+pub(crate) use native::Cell64;
+
+#[cfg(any(test, all(target_has_atomic = "32", not(target_has_atomic = "64"))))]
+mod critical;
+#[cfg(all(target_has_atomic = "32", not(target_has_atomic = "64")))]
+pub(crate) use critical::Cell64;
+
+#[cfg(test)]
+mod tests {
+    use super::{critical, native};
+    use std::thread;
+
+    macro_rules! backend_tests {
+        ($name:ident, $cell:ty) => {
+            #[test]
+            fn $name() {
+                static CELL: $cell = <$cell>::new(5);
+                assert_eq!(CELL.load(), 5);
+                assert_eq!(CELL.compare_exchange(4, 9), Err(5));
+                assert_eq!(CELL.compare_exchange(5, 0), Ok(()));
+                thread::scope(|scope| {
+                    for _ in 0..4 {
+                        scope.spawn(|| {
+                            for _ in 0..1_000 {
+                                let mut seen = CELL.load();
+                                while let Err(actual) = CELL.compare_exchange(seen, seen + 1) {
+                                    seen = actual;
+                                }
+                            }
+                        });
+                    }
+                });
+                assert_eq!(CELL.load(), 4_000);
+            }
+        };
+    }
+
+    backend_tests!(native_exchanges_lose_no_update, native::Cell64);
+    backend_tests!(critical_section_exchanges_lose_no_update, critical::Cell64);
+}

@@ -1,0 +1,69 @@
+//! One atomic word and the one loop that changes it.
+//!
+//! Every primitive keeps its state in a [`Word`]. A change is a *step*: a pure function from the state to the next
+//! state and a verdict. The loop runs it as follows.
+//!
+//! 1. Load the word and decode it.
+//! 2. Run the step.
+//! 3. If the encoding is unchanged, return the verdict: nothing is written.
+//! 4. Otherwise compare-exchange; when another call came first, go to 2 with the state that it left.
+//!
+//! The verdict is always the one of the attempt that committed (or that changed nothing).
+//!
+//! **Ordering policy.** A load acquires and an exchange acquires and releases. One word carries a whole decision, so no
+//! operation depends on the order of two words; the acquire-release pair is there so that whatever a caller did before
+//! it settled is seen by the caller that its outcome admits.
+
+use crate::sync::Cell64;
+use core::fmt;
+use core::marker::PhantomData;
+
+/// A plain state with an exact encoding in 64 bits: `unpack(pack(s)) == s` for every state a step produces.
+pub(crate) trait Packed: Copy {
+    fn pack(self) -> u64;
+    fn unpack(bits: u64) -> Self;
+}
+
+/// A state of type `S`, shared.
+pub(crate) struct Word<S> {
+    cell: Cell64,
+    state: PhantomData<S>,
+}
+
+impl<S> Word<S> {
+    /// A word holding `bits`, the encoding of a state; trait functions are not callable in constants.
+    pub(crate) const fn from_bits(bits: u64) -> Self {
+        Self { cell: Cell64::new(bits), state: PhantomData }
+    }
+}
+
+impl<S: Packed> Word<S> {
+    /// The state now.
+    #[inline]
+    pub(crate) fn load(&self) -> S {
+        S::unpack(self.cell.load())
+    }
+
+    /// Runs `step` until its result is committed, and returns that run's verdict.
+    #[inline]
+    pub(crate) fn transition<V>(&self, mut step: impl FnMut(S) -> (S, V)) -> V {
+        let mut seen = self.cell.load();
+        loop {
+            let (next, verdict) = step(S::unpack(seen));
+            let next = next.pack();
+            if next == seen {
+                return verdict;
+            }
+            match self.cell.compare_exchange(seen, next) {
+                Ok(()) => return verdict,
+                Err(actual) => seen = actual,
+            }
+        }
+    }
+}
+
+impl<S: Packed + fmt::Debug> fmt::Debug for Word<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.load().fmt(f)
+    }
+}
