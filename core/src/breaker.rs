@@ -85,10 +85,19 @@ impl Breaker {
         }
     }
 
-    /// How long a call at `now` would be refused; `None` when it would be admitted. Only reads.
+    /// How long a call at `now` would be refused; `None` when it would be admitted.
+    ///
+    /// Only reads, so it does not follow a clock that went back as [`Breaker::admit`] does: do not make admission
+    /// depend on it alone.
     #[inline]
     pub fn refusal(&self, policy: &BreakerPolicy, now: Instant) -> Option<Wait> {
         self.word.load().refusal(now, policy)
+    }
+
+    /// [`Breaker::refusal`] for callers that act on it: a refusal follows a clock that went back.
+    #[inline]
+    pub(crate) fn refuse(&self, policy: &BreakerPolicy, now: Instant) -> Option<Wait> {
+        self.word.transition(|state| state.refuse(now, policy))
     }
 
     /// Ends the ticket's call, and returns the transition that its outcome caused.

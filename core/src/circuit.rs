@@ -24,8 +24,8 @@
 //! bucket or the bulkhead never uses up a probe and never moves an open breaker to half-open, and an open breaker costs
 //! no token.
 //!
-//! **Guarantees.** A refused admission leaves every part as it was; a refusal names its part; `Ignored` and
-//! `Cancelled` return exactly what the permit still holds, once.
+//! **Guarantees.** A refused admission leaves every part as it was (but for a clock that went back); a refusal names
+//! its part; `Ignored` and `Cancelled` return exactly what the permit still holds, once.
 //!
 //! **Not guaranteed.** The parts are separate words: while an admission that will be refused is under way, another one
 //! may see its slot or its tokens as taken.
@@ -92,7 +92,7 @@ impl Circuit {
         cost: Tokens,
     ) -> Result<(Permit, Option<Transition>), Rejection> {
         if let Some(breaker) = &policy.breaker
-            && let Some(wait) = self.breaker.refusal(breaker, now)
+            && let Some(wait) = self.breaker.refuse(breaker, now)
         {
             return Err(Rejection { by: Part::Breaker, wait });
         }

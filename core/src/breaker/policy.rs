@@ -1,10 +1,10 @@
 //! `BreakerPolicy`: when a breaker trips, how long it stays open and how it recovers; checked once, then only read.
 
-use super::state::{MAX_PROBES, MAX_STREAK, OpenTick, ProbeTick};
+use super::state::{MAX_PROBES, MAX_STREAK, OpenTick};
 use crate::error::{PolicyError, check_count, check_milli, check_time};
 use crate::growth::grow;
 use crate::jitter::{Jitter, mix};
-use crate::time::nanos;
+use crate::time::{Instant, nanos};
 use core::time::Duration;
 
 /// What makes a closed breaker open.
@@ -40,7 +40,7 @@ pub struct BreakerConfig {
     pub probes: u8,
     /// Successful probes that close the breaker, 1 to 15. Default: 1.
     pub required_successes: u8,
-    /// After this long a probe that has not reported is written off, 10 ms to 64 x `open_wait`. Default: 30 s.
+    /// After this long a probe that has not reported is written off, 10 ms to 32 x `open_wait`. Default: 30 s.
     ///
     /// Make it longer than a healthy call takes: the success of a probe that was written off no longer counts.
     pub probe_lease: Duration,
@@ -74,13 +74,13 @@ const MIN_WAIT: Duration = Duration::from_millis(1);
 const MAX_WAIT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 const MIN_LEASE: Duration = Duration::from_millis(10);
 /// Keeps a probe's ticket from outliving a wrap of the generation, see [`super::state`].
-const MAX_LEASE_IN_WAITS: u32 = 64;
+const MAX_LEASE_IN_WAITS: u32 = 32;
 
 /// A checked [`BreakerConfig`], with every wait worked out beforehand: admission looks it up.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct BreakerPolicy {
     config: BreakerConfig,
-    /// The wait after each streak of re-openings, in ticks, before jitter.
+    /// The wait after each streak of re-openings in nanoseconds, before jitter.
     waits: [u64; MAX_STREAK as usize + 1],
     lease: u64,
 }
@@ -106,11 +106,11 @@ impl BreakerPolicy {
         let mut rest: &mut [u64] = &mut waits;
         let mut streak: u32 = 0;
         while let Some((wait, longer)) = rest.split_first_mut() {
-            *wait = grow(initial, config.open_wait_factor_milli, max, streak) / OpenTick::NANOS;
+            *wait = grow(initial, config.open_wait_factor_milli, max, streak);
             rest = longer;
             streak = streak.saturating_add(1);
         }
-        Self { config, waits, lease: nanos(config.probe_lease) / ProbeTick::NANOS }
+        Self { config, waits, lease: nanos(config.probe_lease) }
     }
 
     /// The numbers that this policy was built from.
@@ -118,22 +118,21 @@ impl BreakerPolicy {
         &self.config
     }
 
-    /// The open wait in ticks for an opening at `since` after `streak` re-openings.
+    /// The open wait in nanoseconds for an opening at `since` after `streak` re-openings.
     #[inline]
     pub(crate) const fn open_wait(&self, since: OpenTick, streak: u8) -> u64 {
         let full = match self.waits.split_at_checked(streak as usize) {
             Some((_, [wait, ..])) => *wait,
-            _ => nanos(self.config.open_wait_max) / OpenTick::NANOS,
+            _ => nanos(self.config.open_wait_max),
         };
         let random = mix(self.config.seed ^ since.0.rotate_left(8) ^ streak as u64);
-        let wait = self.config.jitter.apply(full, random);
-        if wait == 0 { 1 } else { wait }
+        self.config.jitter.apply(full, random)
     }
 
     /// Whether a probe admitted at `since` is written off at `now`.
     #[inline]
-    pub(crate) const fn lease_is_over(&self, since: ProbeTick, now: ProbeTick) -> bool {
-        now.0.saturating_sub(since.0) >= self.lease
+    pub(crate) const fn lease_is_over(&self, since: Instant, now: Instant) -> bool {
+        now.as_nanos().saturating_sub(since.as_nanos()) >= self.lease
     }
 
     /// How many probes may be outstanding after `successes` of them.

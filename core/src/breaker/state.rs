@@ -23,9 +23,12 @@
 //!
 //! **Why a wrapped generation is harmless.** For a stale ticket to be taken for a current one, 256 transitions must
 //! happen while its call is under way. A probe's ticket expires by its own age after one lease, and a policy whose
-//! lease is longer than 64 open waits is refused: within a lease there is no time for 256 transitions, unless an
-//! operator forces them by hand. A ticket from Closed holds no slot: if its call outlives 256 transitions and ends in
-//! the one matching generation, a single outcome is counted that should have been counted as stale.
+//! lease is longer than 32 open waits is refused. A breaker that flaps as fast as it can makes 3 transitions per open
+//! wait, and equal jitter leaves at least half of a wait, so a lease has time for at most 192. (Not bounded are an
+//! operator who forces them by hand, a clock that goes back, and full jitter, which would have to draw 85 waits that
+//! average less than three quarters of their mean.) A ticket from Closed holds no slot: if its call outlives 256
+//! transitions and ends in the one matching generation, a single outcome is counted that should have been counted as
+//! stale.
 
 use crate::field::Field;
 use crate::time::Instant;

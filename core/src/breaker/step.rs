@@ -119,10 +119,11 @@ impl BreakerState {
     const fn admit_open(self, since: OpenTick, streak: u8, now: Instant, policy: &BreakerPolicy) -> (Self, Admission) {
         let tick = OpenTick::at(now);
         let since = if tick.0 < since.0 { tick } else { since }; // rule 5
-        let end = OpenTick(since.0.saturating_add(policy.open_wait(since, streak)));
-        if tick.0 < end.0 {
-            let wait = end.start().as_nanos().saturating_sub(now.as_nanos());
-            return (self.with(Mode::Open { since, streak }), Admission::Refused(Wait::Nanos(wait)));
+        let elapsed = now.as_nanos().saturating_sub(since.start().as_nanos());
+        let wait = policy.open_wait(since, streak);
+        if elapsed < wait {
+            let rest = Wait::Nanos(wait.saturating_sub(elapsed));
+            return (self.with(Mode::Open { since, streak }), Admission::Refused(rest));
         }
         let first = Probing { since: ProbeTick::at(now), streak, outstanding: 1, successes: 0 };
         let (next, transition) = self.enter(Mode::HalfOpen(first), Cause::WaitOver);
@@ -131,7 +132,7 @@ impl BreakerState {
 
     const fn admit_half_open(self, probing: Probing, now: Instant, policy: &BreakerPolicy) -> (Self, Admission) {
         let tick = ProbeTick::at(now);
-        if probing.outstanding > 0 && policy.lease_is_over(probing.since, tick) {
+        if probing.outstanding > 0 && policy.lease_is_over(probing.since.start(), now) {
             let first = Probing { since: tick, outstanding: 1, ..probing };
             let (next, transition) = self.enter(Mode::HalfOpen(first), Cause::ProbesLost); // rule 4
             return (next, next.admitted(now, Some(transition)));
@@ -165,7 +166,7 @@ impl BreakerState {
                 (self.with(mode), Settled::Counted(None))
             }
             Mode::HalfOpen(probing) => {
-                if probing.outstanding == 0 || policy.lease_is_over(ProbeTick::at(stamp.issued), ProbeTick::at(now)) {
+                if probing.outstanding == 0 || policy.lease_is_over(stamp.issued, now) {
                     return (self, Settled::Stale); // rule 3
                 }
                 self.settle_probe(probing, failed, now, policy)
@@ -208,7 +209,7 @@ impl BreakerState {
             Some(false) => probing.successes.saturating_add(1),
             None => probing.successes,
         };
-        if successes >= policy.config().required_successes {
+        if matches!(failed, Some(false)) && successes >= policy.config().required_successes {
             return self.enter_counted(Mode::Closed { failures: 0 }, Cause::ProbesSucceeded);
         }
         (self.with(Mode::HalfOpen(Probing { outstanding, successes, ..probing })), Settled::Counted(None))
@@ -239,6 +240,16 @@ impl BreakerState {
         match self.admit(now, policy).1 {
             Admission::Admitted(..) => None,
             Admission::Refused(wait) => Some(wait),
+        }
+    }
+
+    /// [`BreakerState::refusal`], with the state in which an admission that is refused leaves the breaker: unchanged,
+    /// unless the clock went back (rule 5).
+    #[inline]
+    pub(crate) const fn refuse(self, now: Instant, policy: &BreakerPolicy) -> (Self, Option<Wait>) {
+        match self.admit(now, policy) {
+            (_, Admission::Admitted(..)) => (self, None),
+            (next, Admission::Refused(wait)) => (next, Some(wait)),
         }
     }
 
