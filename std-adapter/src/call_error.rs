@@ -1,0 +1,107 @@
+//! `CallError`: why a call did not succeed.
+
+use crate::{Classify, ErrorCategory};
+use core::error::Error;
+use core::time::Duration;
+use fusebox_core::Rejection;
+use std::fmt;
+
+/// Why a call did not succeed. `E` is the tool's own error.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum CallError<E> {
+    /// The circuit refused, and no attempt was made. The rejection names the part and when to return.
+    ///
+    /// Where an earlier attempt failed and only its retry was refused, the call ends with that attempt's error.
+    Rejected(Rejection),
+    /// The last attempt took longer than one attempt may.
+    TimedOut {
+        /// The limit it exceeded.
+        after: Duration,
+    },
+    /// The whole call took longer than it may.
+    DeadlineExceeded {
+        /// The limit it exceeded.
+        after: Duration,
+        /// The error of the attempt before the one that the deadline cut short.
+        last: Option<E>,
+    },
+    /// The last attempt failed.
+    Failed(E),
+    /// The last attempt panicked, with this message.
+    Panicked(String),
+    /// The call was cancelled through its token.
+    Cancelled,
+    /// No tool has this name.
+    UnknownTool(String),
+}
+
+impl<E> CallError<E> {
+    /// The part that refused and when to return, where the circuit did.
+    pub const fn rejection(&self) -> Option<&Rejection> {
+        match self {
+            Self::Rejected(rejection) => Some(rejection),
+            _ => None,
+        }
+    }
+
+    /// This error, which came after `last`: a deadline keeps the tool's own error as its source.
+    pub(crate) fn after(self, last: Option<Self>) -> Self {
+        match (self, last) {
+            (Self::DeadlineExceeded { after, last: None }, Some(Self::Failed(last))) => {
+                Self::DeadlineExceeded { after, last: Some(last) }
+            }
+            (error, _) => error,
+        }
+    }
+}
+
+impl<E: Classify> Classify for CallError<E> {
+    fn category(&self) -> ErrorCategory {
+        match self {
+            Self::Rejected(_) => ErrorCategory::CircuitOpen,
+            Self::TimedOut { .. } | Self::DeadlineExceeded { .. } => ErrorCategory::Timeout,
+            Self::Failed(error) => error.category(),
+            Self::Panicked(_) => ErrorCategory::ExecutionError,
+            Self::Cancelled => ErrorCategory::Cancelled,
+            Self::UnknownTool(_) => ErrorCategory::ToolNotFound,
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Rejected(rejection) => rejection.retry_after(),
+            Self::Failed(error) => error.retry_after(),
+            _ => None,
+        }
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for CallError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rejected(rejection) => rejection.fmt(f),
+            Self::TimedOut { after } => write!(f, "timed out after {after:?}"),
+            Self::DeadlineExceeded { after, last: None } => write!(f, "deadline of {after:?} exceeded"),
+            Self::DeadlineExceeded { after, last: Some(last) } => {
+                write!(f, "deadline of {after:?} exceeded, after: {last}")
+            }
+            Self::Failed(error) => error.fmt(f),
+            Self::Panicked(message) => write!(f, "panicked: {message}"),
+            Self::Cancelled => f.write_str("cancelled"),
+            Self::UnknownTool(name) => write!(f, "there is no tool named {name:?}"),
+        }
+    }
+}
+
+impl<E: Error + 'static> Error for CallError<E> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Rejected(rejection) => Some(rejection),
+            // its own message is shown as this error's, so the source is what lies behind it
+            Self::Failed(error) => error.source(),
+            Self::DeadlineExceeded { last, .. } => last.as_ref().map(|last| last as _),
+            Self::TimedOut { .. } | Self::Panicked(_) | Self::Cancelled | Self::UnknownTool(_) => None,
+        }
+    }
+}

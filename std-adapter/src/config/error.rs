@@ -1,0 +1,49 @@
+//! `ConfigError`: a policy value that is not allowed, with its field, the value and the range.
+
+use core::error::Error;
+use fusebox_core::PolicyError;
+use std::fmt;
+
+/// A value that a policy cannot have. Nothing was built or changed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ConfigError {
+    /// The path of the field, such as `breaker.open_wait`.
+    pub field: String,
+    /// The value that was given.
+    pub value: String,
+    /// What is allowed.
+    pub allowed: String,
+}
+
+impl ConfigError {
+    pub(super) fn new(field: &str, value: impl fmt::Display, allowed: impl Into<String>) -> Self {
+        Self { field: field.to_owned(), value: value.to_string(), allowed: allowed.into() }
+    }
+
+    /// An error of the core under the name that its field has in the configuration.
+    pub(super) fn in_section(section: &str, error: PolicyError) -> Self {
+        let PolicyError { field, value, min, max } = error;
+        let field = match (section, field) {
+            ("breaker", "trip") => "breaker.consecutive_failures".to_owned(),
+            ("rate", "rate.tokens" | "rate.per") => "rate.limit".to_owned(),
+            ("backoff", field) => field.to_owned(),
+            (section, field) => format!("{section}.{field}"),
+        };
+        Self { field, value: value.to_string(), allowed: format!("{min} to {max}") }
+    }
+
+    /// The same error, for a policy that is itself part of something larger, such as `tools.search`.
+    #[must_use]
+    pub fn within(mut self, parent: &str) -> Self {
+        self.field = format!("{parent}.{}", self.field);
+        self
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is {}: allowed is {}", self.field, self.value, self.allowed)
+    }
+}
+
+impl Error for ConfigError {}

@@ -1,0 +1,87 @@
+//! `Counters`: what has happened at one executor, as numbers that only grow.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+use fusebox_core::{Cause, Part, State, Transition};
+use serde::{Deserialize, Serialize};
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// The counters themselves; relaxed, since each one stands for itself.
+        #[derive(Debug, Default)]
+        pub(crate) struct Counters {
+            $(pub(crate) $name: AtomicU64,)*
+        }
+
+        /// What has happened at one executor since it was created.
+        ///
+        /// Every call that has ended is in exactly one of `succeeded`, `failed`, `cancelled` and the three `rejected_by`
+        /// counts; `calls` minus their sum is in progress.
+        #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+        #[non_exhaustive]
+        pub struct CounterSnapshot {
+            $($(#[$doc])* pub $name: u64,)*
+        }
+
+        impl Counters {
+            /// The numbers now, read one after another.
+            pub(crate) fn snapshot(&self) -> CounterSnapshot {
+                CounterSnapshot { $($name: self.$name.load(Ordering::Relaxed),)* }
+            }
+        }
+    };
+}
+
+counters! {
+    /// Calls begun.
+    calls,
+    /// Calls that returned an output.
+    succeeded,
+    /// Calls that ended with an error of the tool, a timeout, a deadline or a panic.
+    failed,
+    /// Calls that the breaker refused before any attempt.
+    rejected_by_breaker,
+    /// Calls that the bulkhead refused before any attempt.
+    rejected_by_bulkhead,
+    /// Calls that the rate limit refused before any attempt.
+    rejected_by_bucket,
+    /// Calls that were cancelled or dropped.
+    cancelled,
+    /// Attempts begun.
+    attempts,
+    /// Attempts after the first of their call.
+    retries,
+    /// Attempts that took too long.
+    timeouts,
+    /// Times the breaker opened.
+    opened,
+    /// Times the breaker went half-open.
+    half_opened,
+    /// Times the breaker closed.
+    closed,
+    /// Times the breaker wrote off probes that never reported.
+    probes_lost,
+}
+
+impl Counters {
+    pub(crate) fn count_rejection(&self, by: Part) {
+        add_one(match by {
+            Part::Bulkhead => &self.rejected_by_bulkhead,
+            Part::Bucket => &self.rejected_by_bucket,
+            _ => &self.rejected_by_breaker,
+        });
+    }
+
+    pub(crate) fn count_transition(&self, transition: Option<Transition>) {
+        let Some(Transition { to, cause, .. }) = transition else { return };
+        match (cause, to) {
+            (Cause::ProbesLost, _) => add_one(&self.probes_lost),
+            (_, State::Open | State::ForcedOpen) => add_one(&self.opened),
+            (_, State::HalfOpen) => add_one(&self.half_opened),
+            (_, State::Closed | State::ForcedClosed) => add_one(&self.closed),
+        }
+    }
+}
+
+pub(crate) fn add_one(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}

@@ -1,0 +1,78 @@
+//! `Bounds`: runs a future no longer than a limit and no longer than its caller wants it.
+
+use core::any::Any;
+use core::panic::AssertUnwindSafe;
+use core::task::Poll;
+use core::time::Duration;
+use futures_util::FutureExt;
+use std::pin::pin;
+use tokio_util::sync::CancellationToken;
+
+/// What a future is bounded by.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds<'a> {
+    pub(super) limit: Option<Duration>,
+    pub(super) cancel: Option<&'a CancellationToken>,
+}
+
+/// Why a future was cut short. It has been dropped by then.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Cut {
+    Expired,
+    Cancelled,
+}
+
+impl Bounds<'_> {
+    /// The future's output, unless a bound came first. A future that is ready at once never arms a timer.
+    pub(super) async fn run<F: Future>(&self, future: F) -> Result<F::Output, Cut> {
+        if self.cancel.is_some_and(CancellationToken::is_cancelled) {
+            return Err(Cut::Cancelled);
+        }
+        let mut future = pin!(future);
+        if let Some(output) = poll_once(future.as_mut()).await {
+            return Ok(output);
+        }
+        let expired = async {
+            match self.limit {
+                Some(limit) => tokio::time::sleep(limit).await,
+                None => core::future::pending().await,
+            }
+        };
+        let cancelled = async {
+            match self.cancel {
+                Some(token) => token.cancelled().await,
+                None => core::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            output = future => Ok(output),
+            () = cancelled => Err(Cut::Cancelled),
+            () = expired => Err(Cut::Expired),
+        }
+    }
+
+    /// As [`Bounds::run`], with a panic of the future turned into its message. The future is not polled again after it.
+    pub(super) async fn run_caught<F: Future>(&self, future: F) -> Result<Result<F::Output, String>, Cut> {
+        self.run(AssertUnwindSafe(future).catch_unwind().map(|output| output.map_err(panic_message))).await
+    }
+}
+
+async fn poll_once<F: Future + Unpin>(mut future: F) -> Option<F::Output> {
+    core::future::poll_fn(|context| {
+        Poll::Ready(match future.poll_unpin(context) {
+            Poll::Ready(output) => Some(output),
+            Poll::Pending => None,
+        })
+    })
+    .await
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "the payload of a panic comes boxed")]
+fn panic_message(payload: Box<dyn Any + Send>) -> String {
+    match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
+        (Some(message), _) => (*message).to_owned(),
+        (_, Some(message)) => message.clone(),
+        _ => "a panic without a message".to_owned(),
+    }
+}

@@ -1,0 +1,261 @@
+//! `Call`: one call under way, from its first admission to its result.
+
+use super::Executor;
+use super::admitted::Admitted;
+use super::bounded::{Bounds, Cut};
+use super::execution::{Execution, FailedAttempt, Stopped};
+use crate::counters::add_one;
+use crate::{Attempt, CallError, CallOptions, Classify, ErrorCategory};
+use core::time::Duration;
+use fusebox_core::{Clock, Instant, Outcome, Part, Rejection, Wait};
+use std::pin::pin;
+
+/// How many failed attempts a call remembers one by one.
+const REMEMBERED_FAILURES: usize = 32;
+
+/// One call under way. Dropped before its end it counts as cancelled.
+#[derive(Debug)]
+pub(super) struct Call<'a, C: Clock> {
+    executor: &'a Executor<C>,
+    options: &'a CallOptions,
+    started: Instant,
+    /// The shorter of the caller's deadline and the policy's.
+    deadline: Option<Duration>,
+    /// What is left of the time that the call may wait for its circuit.
+    wait_left: Duration,
+    attempts: u32,
+    failures: Vec<FailedAttempt>,
+    ended: bool,
+}
+
+/// Why an admission was given up.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Refused {
+    By(Rejection),
+    Deadline,
+    Cancelled,
+}
+
+impl<'a, C: Clock> Call<'a, C> {
+    pub(super) fn start(executor: &'a Executor<C>, options: &'a CallOptions) -> Self {
+        add_one(&executor.counters.calls);
+        Self {
+            executor,
+            options,
+            started: executor.clock.now(),
+            deadline: shorter(executor.policy.deadline, options.deadline),
+            wait_left: executor.policy.max_wait,
+            attempts: 0,
+            failures: Vec::new(),
+            ended: false,
+        }
+    }
+
+    /// Waits until the circuit admits an attempt, for as long as the policy allows.
+    pub(super) async fn admit(&mut self) -> Result<Admitted<'a, C>, Refused> {
+        let executor = self.executor;
+        loop {
+            if self.options.cancel.as_ref().is_some_and(|token| token.is_cancelled()) {
+                return Err(Refused::Cancelled);
+            }
+            // listens before it asks, so that a release in between is not missed
+            let mut released = pin!(executor.released.notified());
+            if !self.wait_left.is_zero() {
+                released.as_mut().enable();
+            }
+            let now = executor.clock.now();
+            let time_left = self.time_left(now);
+            if time_left.is_some_and(|left| left.is_zero()) {
+                return Err(Refused::Deadline);
+            }
+            let cost = self.options.priority.cost();
+            let rejection = match executor.circuit.admit(&executor.policy.circuit, now, cost) {
+                Ok((permit, transition)) => {
+                    executor.counters.count_transition(transition);
+                    return Ok(Admitted::new(executor, permit));
+                }
+                Err(rejection) => rejection,
+            };
+            let Some(wait) = self.worth_waiting(rejection, time_left) else {
+                return Err(Refused::By(rejection));
+            };
+            let bounds = Bounds { limit: Some(wait), cancel: self.options.cancel.as_ref() };
+            let woken = match rejection.wait {
+                Wait::Release => bounds.run(released).await,
+                _ => bounds.run(core::future::pending()).await,
+            };
+            if woken == Err(Cut::Cancelled) {
+                return Err(Refused::Cancelled);
+            }
+            let waited = executor.clock.now().saturating_since(now);
+            self.wait_left = self.wait_left.saturating_sub(waited);
+        }
+    }
+
+    /// How long to wait for the circuit after a refusal; `None` where that is longer than the call may wait.
+    fn worth_waiting(&self, rejection: Rejection, time_left: Option<Duration>) -> Option<Duration> {
+        if !self.executor.policy.rule(ErrorCategory::CircuitOpen).retry {
+            return None;
+        }
+        let most = shorter(Some(self.wait_left), time_left)?;
+        let wait = match rejection.wait {
+            Wait::Release => most,
+            wait => wait.duration()?,
+        };
+        (wait <= most && !most.is_zero()).then_some(wait)
+    }
+
+    /// Makes one attempt and settles it.
+    pub(super) async fn attempt<T, E, F, Fut>(
+        &mut self,
+        mut admitted: Admitted<'a, C>,
+        tool: &mut F,
+    ) -> Result<T, CallError<E>>
+    where
+        E: Classify,
+        F: FnMut(Attempt) -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        let Executor { counters, policy, clock, .. } = self.executor;
+        let begun = clock.now();
+        let time_left = self.time_left(begun);
+        add_one(&counters.attempts);
+        if self.attempts > 0 {
+            add_one(&counters.retries);
+        }
+        self.attempts = self.attempts.saturating_add(1);
+        let attempt = Attempt { number: self.attempts, time_left };
+        let bounds = Bounds { limit: shorter(Some(policy.timeout), time_left), cancel: self.options.cancel.as_ref() };
+        let ended = bounds.run_caught(async { tool(attempt).await }).await;
+
+        let now = clock.now();
+        let error = match ended {
+            Ok(Ok(Ok(output))) => {
+                admitted.settle(Outcome::Success, now);
+                return Ok(output);
+            }
+            Ok(Ok(Err(error))) => CallError::Failed(error),
+            Ok(Err(message)) => CallError::Panicked(message),
+            Err(Cut::Cancelled) => CallError::Cancelled,
+            Err(Cut::Expired) => match (time_left, self.deadline) {
+                (Some(left), Some(deadline)) if left < policy.timeout => {
+                    CallError::DeadlineExceeded { after: deadline, last: None }
+                }
+                _ => CallError::TimedOut { after: policy.timeout },
+            },
+        };
+        match error {
+            CallError::Failed(_) | CallError::Panicked(_) => admitted.spend(),
+            CallError::TimedOut { .. } | CallError::DeadlineExceeded { .. } => add_one(&counters.timeouts),
+            _ => {}
+        }
+        let category = error.category();
+        admitted.settle(self.outcome(category), now);
+        if self.failures.len() < REMEMBERED_FAILURES {
+            self.failures.push(FailedAttempt { category, elapsed: now.saturating_since(begun) });
+        }
+        Err(error)
+    }
+
+    fn outcome(&self, category: ErrorCategory) -> Outcome {
+        match category {
+            ErrorCategory::Cancelled => Outcome::Cancelled,
+            category if self.executor.policy.rule(category).trips => Outcome::Failure,
+            _ => Outcome::Ignored,
+        }
+    }
+
+    /// Waits for the time of the next attempt, or says at once why there is none.
+    pub(super) async fn pause<E: Classify>(&self, error: &CallError<E>) -> Result<(), Stopped> {
+        let delay = self.delay(error)?;
+        let bounds = Bounds { limit: Some(delay), cancel: self.options.cancel.as_ref() };
+        match bounds.run(core::future::pending::<()>()).await {
+            Err(Cut::Cancelled) => Err(Stopped::Cancelled),
+            _ => Ok(()),
+        }
+    }
+
+    fn delay<E: Classify>(&self, error: &CallError<E>) -> Result<Duration, Stopped> {
+        let policy = &self.executor.policy;
+        match error {
+            CallError::Cancelled => return Err(Stopped::Cancelled),
+            CallError::DeadlineExceeded { .. } => return Err(Stopped::Deadline),
+            CallError::Panicked(_) => return Err(Stopped::NotRetryable),
+            _ if !policy.rule(error.category()).retry => return Err(Stopped::NotRetryable),
+            _ if self.attempts > policy.max_retries => return Err(Stopped::RetriesExhausted),
+            _ => {}
+        }
+        let asked = error.retry_after().unwrap_or_default();
+        if asked > policy.backoff.config().cap {
+            return Err(Stopped::RetryAfterTooLong);
+        }
+        let delay = policy.backoff.delay(self.attempts.saturating_sub(1), fastrand::u64(..)).max(asked);
+        let now = self.executor.clock.now();
+        if self.time_left(now).is_some_and(|left| left <= delay) {
+            return Err(Stopped::Deadline);
+        }
+        match self.executor.breaker_refusal(now) {
+            Some(wait) if wait.duration().is_none_or(|wait| wait > delay.saturating_add(self.wait_left)) => {
+                Err(Stopped::Rejected(Rejection { by: Part::Breaker, wait }))
+            }
+            _ => Ok(delay),
+        }
+    }
+
+    pub(super) fn succeed<T, E>(self, output: T) -> Execution<T, E> {
+        add_one(&self.executor.counters.succeeded);
+        self.end(Ok(output), None)
+    }
+
+    /// Ends a call whose last attempt failed.
+    pub(super) fn fail<T, E>(self, error: CallError<E>, stopped: Stopped) -> Execution<T, E> {
+        let counters = &self.executor.counters;
+        match (&error, stopped) {
+            (CallError::Cancelled, _) => add_one(&counters.cancelled),
+            (CallError::Rejected(rejection), _) => counters.count_rejection(rejection.by),
+            _ => add_one(&counters.failed),
+        }
+        self.end(Err(error), Some(stopped))
+    }
+
+    /// Ends a call whose next attempt was not admitted; an earlier failure tells more than the refusal.
+    pub(super) fn refuse<T, E>(self, refused: Refused, last: Option<CallError<E>>) -> Execution<T, E> {
+        match (refused, last) {
+            (Refused::Cancelled, _) => self.fail(CallError::Cancelled, Stopped::Cancelled),
+            (Refused::Deadline, Some(last)) => self.fail(last, Stopped::Deadline),
+            (Refused::Deadline, None) => {
+                let after = self.deadline.unwrap_or_default();
+                self.fail(CallError::DeadlineExceeded { after, last: None }, Stopped::Deadline)
+            }
+            (Refused::By(rejection), Some(last)) => self.fail(last, Stopped::Rejected(rejection)),
+            (Refused::By(rejection), None) => self.fail(CallError::Rejected(rejection), Stopped::Rejected(rejection)),
+        }
+    }
+
+    fn end<T, E>(mut self, result: Result<T, CallError<E>>, stopped: Option<Stopped>) -> Execution<T, E> {
+        self.ended = true;
+        let elapsed = self.executor.clock.now().saturating_since(self.started);
+        Execution { result, attempts: self.attempts, elapsed, failures: core::mem::take(&mut self.failures), stopped }
+    }
+
+    /// What is left of the deadline.
+    fn time_left(&self, now: Instant) -> Option<Duration> {
+        self.deadline.map(|deadline| deadline.saturating_sub(now.saturating_since(self.started)))
+    }
+}
+
+impl<C: Clock> Drop for Call<'_, C> {
+    fn drop(&mut self) {
+        if !self.ended {
+            add_one(&self.executor.counters.cancelled);
+        }
+    }
+}
+
+/// The shorter of two limits, where `None` is no limit.
+fn shorter(a: Option<Duration>, b: Option<Duration>) -> Option<Duration> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}

@@ -1,0 +1,56 @@
+//! Named tools run safely: admitted or refused at once, bounded while they run, retried where that helps, and settled
+//! even when the call is dropped.
+//!
+//! ```
+//! use fusebox::{CallError, ErrorCategory, Registry, ToolError};
+//! use serde_json::{Value, json};
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+//! let registry = Registry::new();
+//! registry.register("search", async |args: Value| match args["query"].as_str() {
+//!     Some(query) => Ok(json!([format!("a page about {query}")])),
+//!     None => Err(ToolError::new(ErrorCategory::InvalidParameters, "query is missing")),
+//! })?;
+//!
+//! let pages = registry.call("search", &json!({ "query": "fuses" })).await?;
+//! assert_eq!(pages, json!(["a page about fuses"]));
+//! assert!(matches!(registry.call("serach", &json!({})).await, Err(CallError::UnknownTool(_))));
+//! # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! | type | what it is for |
+//! |---|---|
+//! | [`Registry`] | named tools, JSON in and out, each under its own policy |
+//! | [`Executor`] | one dependency under one policy, generic in output and error |
+//! | [`PolicyConfig`], [`Policy`] | the policy as a person writes it, and checked |
+//! | [`ErrorCategory`], [`Classify`] | what kind of error ended an attempt, and what follows from it |
+//! | [`CallError`], [`CallResult`] | how a call ended, as an error and as data |
+//! | [`TokioClock`], [`TscClock`], [`ManualClock`] | where the time comes from |
+//!
+//! The decisions themselves (breaker, bucket, bulkhead) are made by [`fusebox_core`].
+
+mod call_error;
+mod category;
+mod clock;
+pub mod config;
+mod counters;
+pub mod executor;
+mod options;
+pub mod registry;
+mod result;
+mod tool;
+mod tool_error;
+
+pub use call_error::CallError;
+pub use category::{CategoryChange, CategoryRule, ErrorCategory};
+pub use clock::{ManualClock, TokioClock, TscClock};
+pub use config::{ConfigError, DurationText, Policy, PolicyConfig, RateText};
+pub use counters::CounterSnapshot;
+pub use executor::{Execution, Executor, FailedAttempt, Stopped};
+pub use fusebox_core::{Clock, Forced, Instant, Part, Priority, Rejection, Wait};
+pub use options::{Attempt, CallOptions};
+pub use registry::{BreakerReport, BreakerStateName, Handle, Registry, RegistryError, ToolSnapshot, TypedCallError};
+pub use result::{AttemptReport, CallResult, ErrorKind, ErrorReport, RefusedBy};
+pub use tool::{BoxFuture, Tool, Typed, typed};
+pub use tool_error::{Classify, ToolError};
