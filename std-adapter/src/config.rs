@@ -124,7 +124,7 @@ pub struct BreakerConfig {
     /// Successful probes that close it, 1 to 15. Default: 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub required_successes: Option<u8>,
-    /// After this long a probe that has not reported is written off, 10 ms to 64 times `open_wait`. Default: a second
+    /// After this long a probe that has not reported is written off, 10 ms to 32 times `open_wait`. Default: a second
     /// more than `timeout`, so that no attempt outlives it, within that range.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub probe_lease: Option<DurationText>,

@@ -49,6 +49,10 @@ pub struct BreakerConfig {
 }
 
 impl BreakerConfig {
+    /// The longest `probe_lease`, in units of `open_wait`. It keeps a probe's ticket from outliving a wrap of the
+    /// breaker's generation.
+    pub const MAX_LEASE_IN_WAITS: u32 = 32;
+
     /// The defaults, as each field states them.
     pub const DEFAULT: Self = Self {
         trip: Trip::Consecutive(7),
@@ -73,8 +77,6 @@ impl Default for BreakerConfig {
 const MIN_WAIT: Duration = Duration::from_millis(1);
 const MAX_WAIT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 const MIN_LEASE: Duration = Duration::from_millis(10);
-/// Keeps a probe's ticket from outliving a wrap of the generation, see [`super::state`].
-const MAX_LEASE_IN_WAITS: u32 = 32;
 
 /// A checked [`BreakerConfig`], with every wait worked out beforehand: admission looks it up.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -170,6 +172,6 @@ const fn check(config: &BreakerConfig) -> Result<(), PolicyError> {
     if let Err(error) = check_count("required_successes", config.required_successes as u64, 1, MAX_PROBES as u64) {
         return Err(error);
     }
-    let longest = config.open_wait.saturating_mul(MAX_LEASE_IN_WAITS);
+    let longest = config.open_wait.saturating_mul(BreakerConfig::MAX_LEASE_IN_WAITS);
     check_time("probe_lease", config.probe_lease, MIN_LEASE, longest)
 }

@@ -158,7 +158,7 @@ fn breaker(
         Some(value) => factor("breaker.open_wait_factor", value)?,
         None => default.open_wait_factor_milli,
     };
-    let longest_lease = open_wait.saturating_mul(64);
+    let longest_lease = open_wait.saturating_mul(bare::BreakerConfig::MAX_LEASE_IN_WAITS);
     let config = bare::BreakerConfig {
         trip: config.consecutive_failures.map_or(default.trip, Trip::Consecutive),
         open_wait,
