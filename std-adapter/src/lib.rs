@@ -54,3 +54,7 @@ pub use registry::{BreakerReport, BreakerStateName, Handle, Registry, RegistryEr
 pub use result::{AttemptReport, CallResult, ErrorKind, ErrorReport, RefusedBy};
 pub use tool::{BoxFuture, Tool, Typed, typed};
 pub use tool_error::{Classify, ToolError};
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -23,9 +23,11 @@
 //! A word of zero is a bucket that was never touched, full at whatever time. The mark is compared modulo 2^63: half of
 //! that, 2^62 units, is 146 years of idling at 1 unit per ns, and 53 days at the extreme of 1000. A bucket left alone
 //! for longer may look as though the clock went back and deny for at most one burst's refill; it never admits more.
+//! A clock that goes back by more than that looks as though it had gone ahead: it grants at most a burst.
 //!
 //! **A clock that goes back** lowers the inflow, so more seems to be owed. No denial is longer than one burst's refill:
-//! where it would be, the mark moves down so that it is just that. This is the only denial that writes.
+//! where it would be, the mark moves down so that it is just that. This is the only denial that writes. Should the
+//! clock jump ahead again, what lies between counts as time that passed: it refills at most a burst.
 
 use super::policy::BucketPolicy;
 use crate::field::Field;
@@ -97,10 +99,14 @@ impl BucketState {
         if self.mark.is_none() {
             return self;
         }
-        let owed = self.owed(now, old);
-        let owed = if owed < old.burst_units() { owed } else { old.burst_units() };
+        let (owed, burst) = (self.owed(now, old), old.burst_units());
+        if owed >= burst {
+            return Self::owing(new.burst_units(), now, new);
+        }
         let product = (owed as u128).saturating_mul(new.burst_units() as u128);
-        Self::owing(low(product.div_ceil(old.burst_units() as u128)), now, new)
+        let rounded_up = product.saturating_add(burst.saturating_sub(1) as u128).checked_div(burst as u128);
+        let Some(scaled) = rounded_up else { return Self::NEW }; // a burst of nothing, which no policy has
+        Self::owing(low(scaled), now, new)
     }
 
     const fn owing(owed: u64, now: Instant, policy: &BucketPolicy) -> Self {
