@@ -22,7 +22,9 @@
 //!
 //! **Guarantees.** In any interval at most burst + rate x length is admitted; a denial is right for some order of the
 //! concurrent calls; the polling pattern does not change the rate; a refund never lifts the level above the burst; a
-//! clock that goes back lengthens a denial by at most one burst's refill, one that jumps ahead grants at most a burst.
+//! clock that goes back lengthens a denial by at most one burst's refill (or one second, where that is longer), one
+//! that jumps ahead grants at most a burst. Readings that are late by no more than that, because threads race, change
+//! none of this.
 //!
 //! **Not guaranteed.** Nobody is queued: who asks first after the refill gets the token. All callers must pass the same
 //! policy; [`TokenBucket::change_policy`] moves the state to another one.

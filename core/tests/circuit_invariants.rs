@@ -155,8 +155,8 @@ proptest! {
                 let _ = circuit.settle(&policy, at(start), permit, Outcome::Cancelled);
             }
         }
-        // the longest open wait, the longest lease, the refill of the largest burst, and some polls
-        let (mut now, end) = (start, start + 2 * SECOND + 400 * MS + 6 * SECOND + 200 * MS);
+        // the longest open wait, the longest lease, the refill of the largest burst, its leeway, and some polls
+        let (mut now, end) = (start, start + 2 * SECOND + 400 * MS + 12 * SECOND + 200 * MS);
         while let Err(rejection) = circuit.admit(&policy, at(now), Tokens::ONE) {
             prop_assert!(now < end, "still refused by the {}", rejection.by);
             now += 50 * MS; // polls, and never trusts a hint

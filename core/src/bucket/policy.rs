@@ -55,6 +55,7 @@ pub struct BucketPolicy {
     burst: Tokens,
     units_per_milli: u64,
     burst_units: u64,
+    most_owed: u64,
     units_per_nano: Scale,
     nanos_per_unit: Scale,
 }
@@ -71,8 +72,8 @@ impl BucketPolicy {
     ///
     /// # Errors
     /// Names the field outside its range: a rate below 1 per day or above 10^9 per second, or a burst below a
-    /// thousandth of a token or above the lower of 9 x 10^12 tokens and the refill of about 36 years (13 days at
-    /// 10^9 per second).
+    /// thousandth of a token or above 2^60 units: the refill of 36 years where a nanosecond adds one unit or less,
+    /// of 13 days where it adds 1000.
     pub const fn new(rate: Rate, burst: Tokens) -> Result<Self, PolicyError> {
         if let Err(error) = check_rate(rate) {
             return Err(error);
@@ -90,11 +91,15 @@ impl BucketPolicy {
                 max: Quantity::Milli(max_burst),
             });
         }
+        let burst_units = burst.as_milli().saturating_mul(units_per_milli);
+        let second = units_per_nano.floor(SECOND);
+        let leeway = if burst_units > second { burst_units } else { second };
         Ok(Self {
             rate,
             burst,
             units_per_milli,
-            burst_units: burst.as_milli().saturating_mul(units_per_milli),
+            burst_units,
+            most_owed: burst_units.saturating_add(leeway),
             units_per_nano,
             nanos_per_unit: units_per_nano.inverse(),
         })
@@ -120,6 +125,13 @@ impl BucketPolicy {
     #[inline]
     pub(crate) const fn burst_units(&self) -> u64 {
         self.burst_units
+    }
+
+    /// The most units that a full bucket may lack: the burst, and the leeway for readings that are late, which is what
+    /// flows in within one second or the burst, whichever is more.
+    #[inline]
+    pub(crate) const fn most_owed(&self) -> u64 {
+        self.most_owed
     }
 
     /// The cost in units; a cost beyond the burst saturates above it.

@@ -25,8 +25,11 @@
 //! for longer may look as though the clock went back and deny for at most one burst's refill; it never admits more.
 //! A clock that goes back by more than that looks as though it had gone ahead: it grants at most a burst.
 //!
-//! **A clock that goes back** lowers the inflow, so more seems to be owed. No denial is longer than one burst's refill:
-//! where it would be, the mark moves down so that it is just that. This is the only denial that writes. Should the
+//! **A clock that goes back** lowers the inflow, so more seems to be owed. It may be a reading that is merely late: a
+//! thread read the clock, was preempted, and others came first. Nothing is written then, or every late reading would
+//! leave tokens behind for those on time. A clock that really went back must not deny for as long as the step, so the
+//! mark is never more than the burst and a *leeway* ahead: where it would be, a denial moves it down to that. The
+//! leeway is one burst's refill or one second, whichever is longer. This is the only denial that writes. Should the
 //! clock jump ahead again, what lies between counts as time that passed: it refills at most a burst.
 
 use super::policy::BucketPolicy;
@@ -67,17 +70,14 @@ impl BucketState {
         if cost > burst {
             return (self, Err(Wait::Never));
         }
-        let wanted = self.owed(now, policy).saturating_add(cost);
+        let (most, owed) = (policy.most_owed(), self.owed(now, policy));
+        // the clock went back by more than a late reading explains
+        let (state, owed) = if owed > most { (Self::owing(most, now, policy), most) } else { (self, owed) };
+        let wanted = owed.saturating_add(cost);
         if wanted <= burst {
             return (Self::owing(wanted, now, policy), Ok(()));
         }
-        let short = wanted.saturating_sub(burst);
-        if short > burst {
-            // the clock went back by more than the burst can explain
-            let owed = burst.saturating_mul(2).saturating_sub(cost);
-            return (Self::owing(owed, now, policy), Err(Wait::Nanos(policy.refill_nanos(burst))));
-        }
-        (self, Err(Wait::Nanos(policy.refill_nanos(short))))
+        (state, Err(Wait::Nanos(policy.refill_nanos(wanted.saturating_sub(burst)))))
     }
 
     /// Gives `cost` back at `now`; the level never rises above the burst.

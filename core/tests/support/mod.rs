@@ -8,6 +8,8 @@ use fusebox_core::*;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
+pub(crate) mod exact;
+
 pub(crate) const MS: u64 = 1_000_000;
 pub(crate) const SECOND: u64 = 1_000 * MS;
 pub(crate) const DAY: u64 = 86_400 * SECOND;

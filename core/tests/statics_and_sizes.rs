@@ -1,0 +1,84 @@
+//! Everything is built at compile time into statics, stays small, and is shared between threads.
+
+use core::time::Duration;
+use fusebox_core::*;
+
+const BREAKER_POLICY: BreakerPolicy =
+    match BreakerPolicy::new(BreakerConfig { trip: Trip::Consecutive(1), ..BreakerConfig::DEFAULT }) {
+        Ok(policy) => policy,
+        Err(_) => panic!("checked at compile time"),
+    };
+const BUCKET_POLICY: BucketPolicy = match BucketPolicy::new(Rate::per_second(999_999_937), Tokens::whole(2)) {
+    Ok(policy) => policy,
+    Err(_) => panic!("checked at compile time"),
+};
+const BULKHEAD_POLICY: BulkheadPolicy = match BulkheadPolicy::new(3) {
+    Ok(policy) => policy,
+    Err(_) => panic!("checked at compile time"),
+};
+const BACKOFF: Backoff = match Backoff::new(BackoffConfig { jitter: Jitter::None, ..BackoffConfig::DEFAULT }) {
+    Ok(backoff) => backoff,
+    Err(_) => panic!("checked at compile time"),
+};
+const CIRCUIT_POLICY: CircuitPolicy =
+    CircuitPolicy { breaker: Some(BREAKER_POLICY), bulkhead: Some(BULKHEAD_POLICY), bucket: Some(BUCKET_POLICY) };
+
+static BREAKER: Breaker = Breaker::new();
+static BUCKET: TokenBucket = TokenBucket::new();
+static BULKHEAD: Bulkhead = Bulkhead::new();
+static CIRCUIT: Circuit = Circuit::new();
+static FUSE: Fuse = Fuse::new(CIRCUIT_POLICY);
+static RESTORED: Breaker = Breaker::restore(BreakerSnapshot {
+    state: State::Open,
+    generation: 1,
+    failures: 0,
+    streak: 0,
+    since: Some(Instant::ORIGIN),
+    outstanding: 0,
+    successes: 0,
+    refusal: None,
+    stale: 9,
+});
+static HALF_FULL: TokenBucket = TokenBucket::restore(&BUCKET_POLICY, Instant::ORIGIN, Tokens::ONE);
+
+#[test]
+fn primitives_and_policies_are_built_at_compile_time() {
+    let now = Instant::ORIGIN;
+    assert!(BREAKER.admit(&BREAKER_POLICY, now).is_ok());
+    assert!(BUCKET.try_acquire(&BUCKET_POLICY, now, Tokens::whole(2)).is_ok());
+    assert!(BULKHEAD.try_enter(&BULKHEAD_POLICY));
+    assert!(CIRCUIT.admit(&CIRCUIT_POLICY, now, Tokens::ONE).is_ok());
+    assert!(FUSE.admit(now, Tokens::ONE).is_ok());
+    assert_eq!(RESTORED.snapshot(&BREAKER_POLICY, now).stale, 9);
+    assert!(RESTORED.admit(&BREAKER_POLICY, now).is_err());
+    assert_eq!(HALF_FULL.peek(&BUCKET_POLICY, now), Tokens::ONE);
+    assert_eq!(BACKOFF.delay(1, 0), Duration::from_secs(1));
+}
+
+#[test]
+fn pure_steps_run_at_compile_time() {
+    const FIRST: (BreakerState, Admission) = BreakerState::NEW.admit(Instant::ORIGIN, &BREAKER_POLICY);
+    const TAKEN: (BucketState, Result<(), Wait>) =
+        BucketState::NEW.take(Tokens::whole(3), Instant::ORIGIN, &BUCKET_POLICY);
+    assert!(matches!(FIRST.1, Admission::Admitted(_, None)));
+    assert_eq!(TAKEN.1, Err(Wait::Never));
+}
+
+#[test]
+fn a_breaker_and_a_bucket_fit_into_40_bytes() {
+    assert!(size_of::<Breaker>() + size_of::<TokenBucket>() <= 40);
+}
+
+#[test]
+fn sizes_are_as_documented() {
+    assert_eq!((size_of::<Breaker>(), size_of::<TokenBucket>(), size_of::<Bulkhead>()), (16, 8, 8));
+    assert_eq!(size_of::<Circuit>(), 32);
+}
+
+#[test]
+fn primitives_can_be_shared_and_permits_can_be_sent() {
+    fn shared<T: Send + Sync>() {}
+    shared::<(Breaker, TokenBucket, Bulkhead, Circuit, Fuse)>();
+    shared::<(BreakerPolicy, BucketPolicy, BulkheadPolicy, CircuitPolicy, Backoff)>();
+    shared::<(Ticket, Permit, Rejection, Transition, PolicyError)>();
+}
