@@ -1,4 +1,4 @@
-//! Clocks for the core: tokio's, the time-stamp counter's, and one moved by hand.
+//! Clocks for the core: tokio's, the system's, the time-stamp counter's, and one moved by hand.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
@@ -25,6 +25,31 @@ impl Default for TokioClock {
 }
 
 impl Clock for TokioClock {
+    fn now(&self) -> Instant {
+        Instant::ORIGIN.saturating_add(self.origin.elapsed())
+    }
+}
+
+/// The system's monotonic clock, for code outside of tokio. Its origin is its creation.
+#[derive(Clone, Copy, Debug)]
+pub struct StdClock {
+    origin: std::time::Instant,
+}
+
+impl StdClock {
+    /// A clock that reads zero now.
+    pub fn new() -> Self {
+        Self { origin: std::time::Instant::now() }
+    }
+}
+
+impl Default for StdClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for StdClock {
     fn now(&self) -> Instant {
         Instant::ORIGIN.saturating_add(self.origin.elapsed())
     }

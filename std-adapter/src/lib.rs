@@ -26,7 +26,7 @@
 //! | [`PolicyConfig`], [`Policy`] | the policy as a person writes it, and checked |
 //! | [`ErrorCategory`], [`Classify`] | what kind of error ended an attempt, and what follows from it |
 //! | [`CallError`], [`CallResult`] | how a call ended, as an error and as data |
-//! | [`TokioClock`], [`TscClock`], [`ManualClock`] | where the time comes from |
+//! | [`TokioClock`], [`StdClock`], [`TscClock`], [`ManualClock`] | where the time comes from |
 //!
 //! The decisions themselves (breaker, bucket, bulkhead) are made by [`fusebox_core`].
 
@@ -44,7 +44,7 @@ mod tool_error;
 
 pub use call_error::CallError;
 pub use category::{CategoryChange, CategoryRule, ErrorCategory};
-pub use clock::{ManualClock, TokioClock, TscClock};
+pub use clock::{ManualClock, StdClock, TokioClock, TscClock};
 pub use config::{ConfigError, DurationText, Policy, PolicyConfig, RateText};
 pub use counters::CounterSnapshot;
 pub use executor::{Execution, Executor, FailedAttempt, Stopped};

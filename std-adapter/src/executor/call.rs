@@ -19,6 +19,8 @@ pub(super) struct Call<'a, C: Clock> {
     executor: &'a Executor<C>,
     options: &'a CallOptions,
     started: Instant,
+    /// The latest reading of the clock. It is read at the call's begin and after each wait, and serves until the next.
+    now: Instant,
     /// The shorter of the caller's deadline and the policy's.
     deadline: Option<Duration>,
     /// What is left of the time that the call may wait for its circuit.
@@ -39,10 +41,12 @@ pub(super) enum Refused {
 impl<'a, C: Clock> Call<'a, C> {
     pub(super) fn start(executor: &'a Executor<C>, options: &'a CallOptions) -> Self {
         add_one(&executor.counters.calls);
+        let now = executor.clock.now();
         Self {
             executor,
             options,
-            started: executor.clock.now(),
+            started: now,
+            now,
             deadline: shorter(executor.policy.deadline, options.deadline),
             wait_left: executor.policy.max_wait,
             attempts: 0,
@@ -63,20 +67,18 @@ impl<'a, C: Clock> Call<'a, C> {
             if !self.wait_left.is_zero() {
                 released.as_mut().enable();
             }
-            let now = executor.clock.now();
-            let time_left = self.time_left(now);
-            if time_left.is_some_and(|left| left.is_zero()) {
+            if self.time_left().is_some_and(|left| left.is_zero()) {
                 return Err(Refused::Deadline);
             }
             let cost = self.options.priority.cost();
-            let rejection = match executor.circuit.admit(&executor.policy.circuit, now, cost) {
+            let rejection = match executor.circuit.admit(&executor.policy.circuit, self.now, cost) {
                 Ok((permit, transition)) => {
                     executor.counters.count_transition(transition);
                     return Ok(Admitted::new(executor, permit));
                 }
                 Err(rejection) => rejection,
             };
-            let Some(wait) = self.worth_waiting(rejection, time_left) else {
+            let Some(wait) = self.worth_waiting(rejection) else {
                 return Err(Refused::By(rejection));
             };
             let bounds = Bounds { limit: Some(wait), cancel: self.options.cancel.as_ref() };
@@ -84,20 +86,23 @@ impl<'a, C: Clock> Call<'a, C> {
                 Wait::Release => bounds.run(released).await,
                 _ => bounds.run(core::future::pending()).await,
             };
-            if woken == Err(Cut::Cancelled) {
-                return Err(Refused::Cancelled);
-            }
-            let waited = executor.clock.now().saturating_since(now);
+            let asked = core::mem::replace(&mut self.now, executor.clock.now());
+            let waited = match woken {
+                Ok(()) => self.now.saturating_since(asked),
+                // at least that, also where the circuit's clock stands still
+                Err(Cut::Expired) => self.now.saturating_since(asked).max(wait),
+                Err(Cut::Cancelled) => return Err(Refused::Cancelled),
+            };
             self.wait_left = self.wait_left.saturating_sub(waited);
         }
     }
 
     /// How long to wait for the circuit after a refusal; `None` where that is longer than the call may wait.
-    fn worth_waiting(&self, rejection: Rejection, time_left: Option<Duration>) -> Option<Duration> {
+    fn worth_waiting(&self, rejection: Rejection) -> Option<Duration> {
         if !self.executor.policy.rule(ErrorCategory::CircuitOpen).retry {
             return None;
         }
-        let most = shorter(Some(self.wait_left), time_left)?;
+        let most = shorter(Some(self.wait_left), self.time_left())?;
         let wait = match rejection.wait {
             Wait::Release => most,
             wait => wait.duration()?,
@@ -117,8 +122,7 @@ impl<'a, C: Clock> Call<'a, C> {
         Fut: Future<Output = Result<T, E>>,
     {
         let Executor { counters, policy, clock, .. } = self.executor;
-        let begun = clock.now();
-        let time_left = self.time_left(begun);
+        let (begun, time_left) = (self.now, self.time_left());
         add_one(&counters.attempts);
         if self.attempts > 0 {
             add_one(&counters.retries);
@@ -128,10 +132,10 @@ impl<'a, C: Clock> Call<'a, C> {
         let bounds = Bounds { limit: shorter(Some(policy.timeout), time_left), cancel: self.options.cancel.as_ref() };
         let ended = bounds.run_caught(async { tool(attempt).await }).await;
 
-        let now = clock.now();
+        self.now = clock.now();
         let error = match ended {
             Ok(Ok(Ok(output))) => {
-                admitted.settle(Outcome::Success, now);
+                admitted.settle(Outcome::Success, self.now);
                 return Ok(output);
             }
             Ok(Ok(Err(error))) => CallError::Failed(error),
@@ -150,9 +154,9 @@ impl<'a, C: Clock> Call<'a, C> {
             _ => {}
         }
         let category = error.category();
-        admitted.settle(self.outcome(category), now);
+        admitted.settle(self.outcome(category), self.now);
         if self.failures.len() < REMEMBERED_FAILURES {
-            self.failures.push(FailedAttempt { category, elapsed: now.saturating_since(begun) });
+            self.failures.push(FailedAttempt { category, elapsed: self.now.saturating_since(begun) });
         }
         Err(error)
     }
@@ -166,13 +170,12 @@ impl<'a, C: Clock> Call<'a, C> {
     }
 
     /// Waits for the time of the next attempt, or says at once why there is none.
-    pub(super) async fn pause<E: Classify>(&self, error: &CallError<E>) -> Result<(), Stopped> {
+    pub(super) async fn pause<E: Classify>(&mut self, error: &CallError<E>) -> Result<(), Stopped> {
         let delay = self.delay(error)?;
         let bounds = Bounds { limit: Some(delay), cancel: self.options.cancel.as_ref() };
-        match bounds.run(core::future::pending::<()>()).await {
-            Err(Cut::Cancelled) => Err(Stopped::Cancelled),
-            _ => Ok(()),
-        }
+        let ended = bounds.run(core::future::pending::<()>()).await;
+        self.now = self.executor.clock.now();
+        if ended == Err(Cut::Cancelled) { Err(Stopped::Cancelled) } else { Ok(()) }
     }
 
     fn delay<E: Classify>(&self, error: &CallError<E>) -> Result<Duration, Stopped> {
@@ -190,11 +193,10 @@ impl<'a, C: Clock> Call<'a, C> {
             return Err(Stopped::RetryAfterTooLong);
         }
         let delay = policy.backoff.delay(self.attempts.saturating_sub(1), fastrand::u64(..)).max(asked);
-        let now = self.executor.clock.now();
-        if self.time_left(now).is_some_and(|left| left <= delay) {
+        if self.time_left().is_some_and(|left| left <= delay) {
             return Err(Stopped::Deadline);
         }
-        match self.executor.breaker_refusal(now) {
+        match self.executor.breaker_refusal(self.now) {
             Some(wait) if wait.duration().is_none_or(|wait| wait > delay.saturating_add(self.wait_left)) => {
                 Err(Stopped::Rejected(Rejection { by: Part::Breaker, wait }))
             }
@@ -234,13 +236,13 @@ impl<'a, C: Clock> Call<'a, C> {
 
     fn end<T, E>(mut self, result: Result<T, CallError<E>>, stopped: Option<Stopped>) -> Execution<T, E> {
         self.ended = true;
-        let elapsed = self.executor.clock.now().saturating_since(self.started);
+        let elapsed = self.now.saturating_since(self.started);
         Execution { result, attempts: self.attempts, elapsed, failures: core::mem::take(&mut self.failures), stopped }
     }
 
     /// What is left of the deadline.
-    fn time_left(&self, now: Instant) -> Option<Duration> {
-        self.deadline.map(|deadline| deadline.saturating_sub(now.saturating_since(self.started)))
+    fn time_left(&self) -> Option<Duration> {
+        self.deadline.map(|deadline| deadline.saturating_sub(self.now.saturating_since(self.started)))
     }
 }
 
