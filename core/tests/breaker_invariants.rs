@@ -42,7 +42,7 @@ proptest! {
                     let counted = matches!(settled, Settled::Counted(None)) && outcome == Outcome::Success;
                     successes += usize::from(unreported.remove(&call) && counted);
                 }
-                Event::Refused(_) | Event::Operated(_) => {}
+                Event::Refused(_) | Event::Forced(..) | Event::Reset(_) => {}
             }
             if step.after.state() == State::HalfOpen {
                 let ramp = usize::from(policy.config().probes).min(successes + 1);
@@ -73,7 +73,7 @@ proptest! {
                 let expected = if failures >= threshold { State::Open } else { State::Closed };
                 prop_assert_eq!(step.after.state(), expected, "after {} failures", failures);
             }
-            if step.after.state() != State::Closed || matches!(step.event, Event::Operated(_)) {
+            if step.after.state() != State::Closed || matches!(step.event, Event::Forced(..) | Event::Reset(_)) {
                 failures = 0;
             }
         }
@@ -87,7 +87,7 @@ proptest! {
         let (mut generation, mut admitted_in) = (0, Vec::new());
         for step in run(&[policy], &operations) {
             // a reset forgets, so it may start a generation of which nobody is told
-            let forgot = matches!(step.event, Event::Operated(_)) && step.before != step.after;
+            let forgot = matches!(step.event, Event::Forced(..) | Event::Reset(_)) && step.before != step.after;
             if step.event.transition().is_some() || forgot {
                 generation += 1;
             }
@@ -102,7 +102,7 @@ proptest! {
                         prop_assert!(matches!(settled, Settled::Counted(_)), "a current outcome is counted");
                     }
                 }
-                Event::Refused(_) | Event::Operated(_) => {}
+                Event::Refused(_) | Event::Forced(..) | Event::Reset(_) => {}
             }
         }
     }

@@ -164,13 +164,14 @@ pub(crate) enum Event {
     Admitted(usize, Stamp, Option<Transition>),
     Refused(Wait),
     Settled(usize, Stamp, Outcome, Settled),
-    Operated(Option<Transition>),
+    Forced(Forced, Option<Transition>),
+    Reset(Option<Transition>),
 }
 
 impl Event {
     pub(crate) fn transition(&self) -> Option<Transition> {
         match self {
-            Self::Admitted(_, _, transition) | Self::Operated(transition) => *transition,
+            Self::Admitted(_, _, transition) | Self::Forced(_, transition) | Self::Reset(transition) => *transition,
             Self::Settled(_, _, _, Settled::Counted(transition)) => *transition,
             Self::Refused(_) | Self::Settled(_, _, _, Settled::Stale) => None,
         }
@@ -217,12 +218,12 @@ pub(crate) fn run(policies: &[BreakerPolicy], operations: &[Operation]) -> Vec<S
             Action::Force(forced) => {
                 let (next, transition) = state.force(*forced);
                 state = next;
-                Event::Operated(transition)
+                Event::Forced(*forced, transition)
             }
             Action::Reset => {
                 let (next, transition) = state.reset();
                 state = next;
-                Event::Operated(transition)
+                Event::Reset(transition)
             }
         };
         steps.push(Step { before, event, after: state, now });
