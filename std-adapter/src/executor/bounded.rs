@@ -2,10 +2,8 @@
 
 use core::any::Any;
 use core::panic::AssertUnwindSafe;
-use core::task::Poll;
 use core::time::Duration;
 use futures_util::FutureExt;
-use std::pin::pin;
 use tokio_util::sync::CancellationToken;
 
 /// What a future is bounded by.
@@ -28,10 +26,6 @@ impl Bounds<'_> {
         if self.cancel.is_some_and(CancellationToken::is_cancelled) {
             return Err(Cut::Cancelled);
         }
-        let mut future = pin!(future);
-        if let Some(output) = poll_once(future.as_mut()).await {
-            return Ok(output);
-        }
         let expired = async {
             match self.limit {
                 Some(limit) => tokio::time::sleep(limit).await,
@@ -45,7 +39,7 @@ impl Bounds<'_> {
             }
         };
         tokio::select! {
-            biased;
+            biased; // what comes later is not even begun while something before it is ready
             output = future => Ok(output),
             () = cancelled => Err(Cut::Cancelled),
             () = expired => Err(Cut::Expired),
@@ -54,18 +48,10 @@ impl Bounds<'_> {
 
     /// As [`Bounds::run`], with a panic of the future turned into its message. The future is not polled again after it.
     pub(super) async fn run_caught<F: Future>(&self, future: F) -> Result<Result<F::Output, String>, Cut> {
-        self.run(AssertUnwindSafe(future).catch_unwind().map(|output| output.map_err(panic_message))).await
+        let caught = self.run(AssertUnwindSafe(future).catch_unwind()).await?;
+        // only now: a closure inside the awaited future would keep the future of a call from being `Send`
+        Ok(caught.map_err(panic_message))
     }
-}
-
-async fn poll_once<F: Future + Unpin>(mut future: F) -> Option<F::Output> {
-    core::future::poll_fn(|context| {
-        Poll::Ready(match future.poll_unpin(context) {
-            Poll::Ready(output) => Some(output),
-            Poll::Pending => None,
-        })
-    })
-    .await
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "the payload of a panic comes boxed")]

@@ -1,0 +1,52 @@
+//! What the tests share: policies as JSON, scripted tools that log what they do, and a replay of that log.
+
+#![allow(dead_code, reason = "every test file uses a part of it")]
+
+use core::pin::Pin;
+use core::task::{Context, Poll, Waker};
+use core::time::Duration;
+use fusebox::*;
+use serde_json::Value;
+
+pub(crate) mod world;
+
+pub(crate) const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+pub(crate) fn config(config: Value) -> PolicyConfig {
+    serde_json::from_value(config).expect("the test's configuration can be read")
+}
+
+pub(crate) fn policy(json: Value) -> Policy {
+    Policy::new(&config(json)).expect("the test's policy is in range")
+}
+
+/// No rate limit, no backoff to wait for.
+pub(crate) fn plain(mut json: Value) -> Policy {
+    let fields = json.as_object_mut().expect("a policy is an object");
+    fields.entry("rate").or_insert(serde_json::json!({ "enabled": false }));
+    fields.entry("backoff").or_insert(serde_json::json!({ "base": "0s" }));
+    policy(json)
+}
+
+pub(crate) fn error(category: ErrorCategory) -> ToolError {
+    ToolError::new(category, format!("a {category} error"))
+}
+
+/// Polls once, with nobody to wake.
+pub(crate) fn poll_once<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// Every call that has ended is counted exactly once, and `running` have not ended.
+#[track_caller]
+pub(crate) fn assert_balanced(counters: &CounterSnapshot, running: u64) {
+    let ended = counters.succeeded
+        + counters.failed
+        + counters.cancelled
+        + counters.rejected_by_breaker
+        + counters.rejected_by_bulkhead
+        + counters.rejected_by_bucket;
+    assert_eq!(counters.calls, ended + running, "{counters:?}");
+}
