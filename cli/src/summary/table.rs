@@ -6,16 +6,15 @@ use std::fmt;
 
 /// Columns that stand apart, and one line below the header.
 const STYLE: TableStyle = TableStyle::new()
-    .header_lines(ContentLineStyle::none().junction(' '))
+    .header_lines(ContentLineStyle::none())
     .header_separator(LineStyle::none().fill('-').junction('-'))
-    .content_lines(ContentLineStyle::none().junction(' '));
+    .content_lines(ContentLineStyle::none());
 
-const HEADER: [&str; 14] = [
+const HEADER: [&str; 13] = [
     "tool",
     "calls",
     "ok",
     "failed",
-    "cancelled",
     "refused by\nbreaker",
     "\nrate",
     "\nbulkhead",
@@ -23,7 +22,7 @@ const HEADER: [&str; 14] = [
     "timeouts",
     "p50 ms",
     "p99 ms",
-    "opened /\nhalf / closed",
+    "opened/\nhalf/closed",
     "breaker",
 ];
 
@@ -53,7 +52,7 @@ impl fmt::Display for Summary {
     }
 }
 
-fn row(name: &str, tool: &ToolSummary) -> [String; 14] {
+fn row(name: &str, tool: &ToolSummary) -> [String; 13] {
     let ms = |time: Option<f64>| time.map_or_else(String::new, |time| format!("{time:.1}"));
     let transitions = &tool.transitions;
     [
@@ -61,7 +60,6 @@ fn row(name: &str, tool: &ToolSummary) -> [String; 14] {
         tool.calls.to_string(),
         tool.ok.to_string(),
         tool.failed.to_string(),
-        tool.cancelled.to_string(),
         tool.refused.breaker.to_string(),
         tool.refused.rate.to_string(),
         tool.refused.bulkhead.to_string(),
@@ -69,7 +67,7 @@ fn row(name: &str, tool: &ToolSummary) -> [String; 14] {
         tool.timeouts.to_string(),
         ms(tool.p50_ms),
         ms(tool.p99_ms),
-        format!("{} / {} / {}", transitions.opened, transitions.half_opened, transitions.closed),
+        format!("{}/{}/{}", transitions.opened, transitions.half_opened, transitions.closed),
         tool.breaker.map_or("none", crate::breaker_word::word).to_owned(),
     ]
 }
