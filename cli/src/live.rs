@@ -57,16 +57,16 @@ impl Live {
     }
 }
 
-/// Anything that changes: in flight is what was begun and has not ended, with or without a bulkhead.
+/// Anything that changes. Under way is what was begun and has not ended, be it an attempt or a wait.
 fn state(snapshot: &ToolSnapshot) -> String {
     let breaker = snapshot.breaker.as_ref().map_or("no breaker", |breaker| word(breaker.state));
     let tokens = snapshot.tokens.map_or_else(|| "no limit".to_owned(), |tokens| format!("{tokens:.1} tokens"));
     let count = &snapshot.counters;
     let refused = count.rejected_by_breaker + count.rejected_by_bucket + count.rejected_by_bulkhead;
     let ended = count.succeeded + count.failed + count.cancelled + refused;
-    let in_flight = count.calls.saturating_sub(ended);
+    let under_way = count.calls.saturating_sub(ended);
     format!(
-        "{breaker:9}  {tokens:>12}  {in_flight:>4} in flight  {:>6} ok  {:>6} not",
+        "{breaker:9}  {tokens:>12}  {under_way:>4} under way  {:>6} ok  {:>6} not ok",
         count.succeeded,
         ended - count.succeeded
     )

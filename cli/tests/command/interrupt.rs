@@ -3,7 +3,7 @@
 use crate::support::{Finished, Running, Workshop, calls, eventually, processes};
 use nix::sys::signal::Signal;
 use serde_json::json;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::process::{ChildStdin, Stdio};
 
 /// A workshop with a tool that hangs, with its children, and marks all of them.
@@ -72,14 +72,15 @@ fn calls_that_have_ended_keep_their_results() {
 #[test]
 fn a_second_ctrl_c_ends_what_the_first_could_not() {
     let (workshop, marker) = hanging();
-    // the reader of the results never reads: what is larger than a pipe cannot be written
+    // the reader of the results stops reading: what is larger than a pipe cannot be written
     let mut command = workshop.command(&["run", "TOOLS.toml", "--summary", "none"]);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    let _stdout = child.stdout.take().unwrap();
+    let mut stdout = child.stdout.take().unwrap();
     let mut running = workshop.watch(child);
     let mut stdin = running.stdin();
     let large = format!("{{\"id\":1,\"tool\":\"cat\",\"args\":\"{}\"}}\n", "x".repeat(500_000));
     stdin.write_all(format!("{large}{}", calls("hang", 2)).as_bytes()).unwrap();
+    stdout.read_exact(&mut [0; 10]).unwrap();
     eventually("two calls that hang", || processes(&marker).len() == 4);
     running.signal(Signal::SIGINT);
     eventually("the end of all processes", || processes(&marker).is_empty());
