@@ -35,6 +35,7 @@ mod admitted;
 mod bounded;
 mod call;
 mod execution;
+mod releases;
 
 pub use execution::{Execution, FailedAttempt, Stopped};
 
@@ -42,9 +43,9 @@ use crate::clock::TokioClock;
 use crate::counters::{CounterSnapshot, Counters};
 use crate::{Attempt, CallError, CallOptions, Classify, Policy};
 use call::Call;
-use fusebox_core::{Circuit, CircuitSnapshot, Clock, Forced, Instant, Wait};
+use fusebox_core::{BulkheadPolicy, Circuit, CircuitSnapshot, Clock, Forced, Instant, Wait};
+use releases::Releases;
 use std::sync::Arc;
-use tokio::sync::Notify;
 
 /// Runs calls to one dependency under one policy; share it by reference or in an `Arc`.
 /// See the [module documentation](self).
@@ -52,8 +53,7 @@ use tokio::sync::Notify;
 pub struct Executor<C: Clock = TokioClock> {
     circuit: Arc<Circuit>,
     counters: Arc<Counters>,
-    /// Tells waiting calls that one under way has ended.
-    released: Arc<Notify>,
+    releases: Arc<Releases>,
     policy: Policy,
     clock: C,
 }
@@ -68,7 +68,7 @@ impl Executor {
 impl<C: Clock> Executor<C> {
     /// A fresh circuit under `policy`, on a clock of your own.
     pub fn with_clock(policy: Policy, clock: C) -> Self {
-        Self { circuit: Arc::default(), counters: Arc::default(), released: Arc::default(), policy, clock }
+        Self::with_parts(Arc::default(), Arc::default(), Arc::default(), policy, clock)
     }
 
     /// An executor under another policy that shares this one's circuit and counters: an open breaker stays open, a
@@ -81,13 +81,21 @@ impl<C: Clock> Executor<C> {
         if let (Some(old), Some(new)) = (&self.policy.circuit.bucket, &policy.circuit.bucket) {
             self.circuit.bucket().change_policy(old, new, self.clock.now());
         }
-        Self {
-            circuit: Arc::clone(&self.circuit),
-            counters: Arc::clone(&self.counters),
-            released: Arc::clone(&self.released),
-            policy,
-            clock: self.clock.clone(),
+        let (circuit, counters, releases) = (&self.circuit, &self.counters, &self.releases);
+        Self::with_parts(Arc::clone(circuit), Arc::clone(counters), Arc::clone(releases), policy, self.clock.clone())
+    }
+
+    fn with_parts(
+        circuit: Arc<Circuit>,
+        counters: Arc<Counters>,
+        releases: Arc<Releases>,
+        policy: Policy,
+        clock: C,
+    ) -> Self {
+        if !policy.max_wait.is_zero() {
+            releases.await_them();
         }
+        Self { circuit, counters, releases, policy, clock }
     }
 
     /// Runs one call with the default options. `tool` is called once per attempt.
@@ -147,15 +155,24 @@ impl<C: Clock> Executor<C> {
     /// Forces the breaker open or closed until [`Executor::reset`].
     pub fn force(&self, forced: Forced) {
         self.counters.count_transition(self.circuit.breaker().force(forced));
+        self.releases.announce();
     }
 
     /// Closes the breaker, forced or not, and forgets what it has counted.
     pub fn reset(&self) {
         self.counters.count_transition(self.circuit.breaker().reset());
+        self.releases.announce();
     }
 
     fn breaker_refusal(&self, now: Instant) -> Option<Wait> {
         let policy = self.policy.circuit.breaker.as_ref()?;
         self.circuit.breaker().refusal(policy, now)
+    }
+
+    /// Whether a call at `now` would not have to wait for another one to end.
+    fn has_room(&self, now: Instant) -> bool {
+        let has_slot =
+            |policy: &BulkheadPolicy| self.circuit.bulkhead().in_flight() < u64::from(policy.max_in_flight());
+        self.breaker_refusal(now) != Some(Wait::Release) && self.policy.circuit.bulkhead.as_ref().is_none_or(has_slot)
     }
 }

@@ -31,9 +31,7 @@ impl<'a, C: Clock> Admitted<'a, C> {
         let executor = self.executor;
         let transition = executor.circuit.settle(&executor.policy.circuit, now, permit, outcome);
         executor.counters.count_transition(transition);
-        if !executor.policy.max_wait.is_zero() {
-            executor.released.notify_one();
-        }
+        executor.releases.announce();
     }
 }
 

@@ -42,13 +42,15 @@ impl<'a, C: Clock> Call<'a, C> {
     pub(super) fn start(executor: &'a Executor<C>, options: &'a CallOptions) -> Self {
         add_one(&executor.counters.calls);
         let now = executor.clock.now();
+        let policy = &executor.policy;
+        let waits = policy.rule(ErrorCategory::CircuitOpen).retry;
         Self {
             executor,
             options,
             started: now,
             now,
-            deadline: shorter(executor.policy.deadline, options.deadline),
-            wait_left: executor.policy.max_wait,
+            deadline: shorter(policy.deadline, options.deadline),
+            wait_left: if waits { policy.max_wait } else { Duration::ZERO },
             attempts: 0,
             failures: Vec::new(),
             ended: false,
@@ -58,50 +60,67 @@ impl<'a, C: Clock> Call<'a, C> {
     /// Waits until the circuit admits an attempt, for as long as the policy allows.
     pub(super) async fn admit(&mut self) -> Result<Admitted<'a, C>, Refused> {
         let executor = self.executor;
+        let mut woken = false;
         loop {
-            if self.options.cancel.as_ref().is_some_and(|token| token.is_cancelled()) {
-                return Err(Refused::Cancelled);
-            }
             // listens before it asks, so that a release in between is not missed
-            let mut released = pin!(executor.released.notified());
+            let mut released = pin!(executor.releases.next());
             if !self.wait_left.is_zero() {
                 released.as_mut().enable();
             }
-            if self.time_left().is_some_and(|left| left.is_zero()) {
-                return Err(Refused::Deadline);
+            let answer = self.ask();
+            // a bucket that refuses has made the slot look taken meanwhile
+            let refused_late = matches!(answer, Err(Refused::By(Rejection { by: Part::Bucket, .. })));
+            if (woken || refused_late) && executor.has_room(self.now) {
+                executor.releases.announce();
             }
-            let cost = self.options.priority.cost();
-            let rejection = match executor.circuit.admit(&executor.policy.circuit, self.now, cost) {
-                Ok((permit, transition)) => {
-                    executor.counters.count_transition(transition);
-                    return Ok(Admitted::new(executor, permit));
-                }
-                Err(rejection) => rejection,
+            let rejection = match answer {
+                Ok(admitted) => return Ok(admitted),
+                Err(Refused::By(rejection)) => rejection,
+                Err(given_up) => return Err(given_up),
             };
             let Some(wait) = self.worth_waiting(rejection) else {
                 return Err(Refused::By(rejection));
             };
             let bounds = Bounds { limit: Some(wait), cancel: self.options.cancel.as_ref() };
-            let woken = match rejection.wait {
-                Wait::Release => bounds.run(released).await,
-                _ => bounds.run(core::future::pending()).await,
+            let ended = if rejection.wait == Wait::Release {
+                bounds.run(released).await
+            } else {
+                // stops listening, so that a release goes to a call that waits for one
+                released.set(executor.releases.next());
+                bounds.run(core::future::pending()).await
             };
+            woken = ended.is_ok();
             let asked = core::mem::replace(&mut self.now, executor.clock.now());
-            let waited = match woken {
-                Ok(()) => self.now.saturating_since(asked),
+            let waited = match ended {
+                Err(Cut::Cancelled) => return Err(Refused::Cancelled),
                 // at least that, also where the circuit's clock stands still
                 Err(Cut::Expired) => self.now.saturating_since(asked).max(wait),
-                Err(Cut::Cancelled) => return Err(Refused::Cancelled),
+                Ok(()) => self.now.saturating_since(asked),
             };
             self.wait_left = self.wait_left.saturating_sub(waited);
         }
     }
 
+    /// Asks the circuit once, unless the call is over anyway.
+    fn ask(&self) -> Result<Admitted<'a, C>, Refused> {
+        let executor = self.executor;
+        if self.options.cancel.as_ref().is_some_and(|token| token.is_cancelled()) {
+            return Err(Refused::Cancelled);
+        }
+        if self.time_left().is_some_and(|left| left.is_zero()) {
+            return Err(Refused::Deadline);
+        }
+        match executor.circuit.admit(&executor.policy.circuit, self.now, self.options.priority.cost()) {
+            Ok((permit, transition)) => {
+                executor.counters.count_transition(transition);
+                Ok(Admitted::new(executor, permit))
+            }
+            Err(rejection) => Err(Refused::By(rejection)),
+        }
+    }
+
     /// How long to wait for the circuit after a refusal; `None` where that is longer than the call may wait.
     fn worth_waiting(&self, rejection: Rejection) -> Option<Duration> {
-        if !self.executor.policy.rule(ErrorCategory::CircuitOpen).retry {
-            return None;
-        }
         let most = shorter(Some(self.wait_left), self.time_left())?;
         let wait = match rejection.wait {
             Wait::Release => most,
