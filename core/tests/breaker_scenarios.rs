@@ -170,7 +170,11 @@ proptest! {
         let (mut now, mut transitions) = (0, 0);
         while now < 100 * 32 * MS {
             match breaker.admit(&policy, at(now)) {
-                Err(wait) => now += u64::try_from(wait.duration().expect("waits end").as_nanos())?,
+                Err(wait) => {
+                    let wait = wait.duration().expect("waits end");
+                    prop_assert!(!wait.is_zero(), "refused, yet told to come back at once");
+                    now += u64::try_from(wait.as_nanos())?;
+                }
                 Ok((ticket, entered)) => {
                     let closed = breaker.snapshot(&policy, at(now)).state == State::Closed;
                     let outcome = if closed { Outcome::Failure } else { Outcome::Success };

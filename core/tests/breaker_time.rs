@@ -189,3 +189,20 @@ fn r1_a_lower_threshold_counts_the_failures_that_are_there() {
         assert_eq!(breaker.snapshot(policy, at(0)).state, state);
     }
 }
+
+#[test]
+fn c3_a_step_back_does_not_open_the_door_whatever_the_jitter_draws() {
+    let policy = |seed| {
+        let (trip, jitter, wait) = (Trip::Consecutive(1), Jitter::Full, Duration::from_millis(1));
+        let probe_lease = wait * 32;
+        breaker(BreakerConfig { trip, jitter, seed, open_wait: wait, probe_lease, ..BreakerConfig::DEFAULT })
+    };
+    for seed in 0..1_000 {
+        let (breaker, policy) = (Breaker::new(), policy(seed));
+        let (ticket, _) = breaker.admit(&policy, at(SECOND)).expect("closed");
+        let _ = breaker.settle(&policy, at(SECOND), ticket, Outcome::Failure);
+        for now in [SECOND, SECOND - OPEN_TICK, OPEN_TICK - 1, 0] {
+            assert!(breaker.admit(&policy, at(now)).is_err(), "at {now} under seed {seed}");
+        }
+    }
+}

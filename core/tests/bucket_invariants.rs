@@ -90,6 +90,11 @@ proptest! {
                     prop_assert!(exact.level < exact.amount(cost) + exact.slack(), "a spurious denial at {now}");
                     prop_assert!(exact.wait(cost).abs_diff(wait) <= 3, "{wait} instead of {}", exact.wait(cost));
                     prop_assert!(state.take(cost, at(now + wait), &policy).1.is_ok(), "too early after {wait}");
+                    if exact.slack() == 0 {
+                        let end = now + exact.wait(cost);
+                        prop_assert!(state.take(cost, at(end), &policy).1.is_ok(), "denied at the exact end");
+                        prop_assert!(state.take(cost, at(end - 1), &policy).1.is_err(), "admitted 1 ns too early");
+                    }
                     if wait >= 3 {
                         let early = state.take(cost, at(now + wait - 3), &policy).1;
                         prop_assert!(early.is_err(), "admitted 3 ns before the hint");

@@ -120,7 +120,8 @@ impl BreakerPolicy {
         &self.config
     }
 
-    /// The open wait in nanoseconds for an opening at `since` after `streak` re-openings.
+    /// The open wait in nanoseconds for an opening at `since` after `streak` re-openings. At least one tick: whatever
+    /// the jitter draws, a call at the time of the opening (or of a step back) is refused.
     #[inline]
     pub(crate) const fn open_wait(&self, since: OpenTick, streak: u8) -> u64 {
         let full = match self.waits.split_at_checked(streak as usize) {
@@ -128,7 +129,8 @@ impl BreakerPolicy {
             _ => nanos(self.config.open_wait_max),
         };
         let random = mix(self.config.seed ^ since.0.rotate_left(8) ^ streak as u64);
-        self.config.jitter.apply(full, random)
+        let wait = self.config.jitter.apply(full, random);
+        if wait < OpenTick::NANOS { OpenTick::NANOS } else { wait }
     }
 
     /// Whether a probe admitted at `since` is written off at `now`.
