@@ -18,7 +18,7 @@ fn a_service_runs_as_long_as_the_calls_and_no_longer() {
     let workshop = with_service("", "");
     let marker = workshop.marker();
     let program = env!("CARGO_BIN_EXE_fusebox");
-    workshop.script("s.sh", &format!("tail -qf /dev/null {marker} 2>/dev/null & '{program}' flaky; echo {marker}"));
+    workshop.script("s.sh", &format!("tail -qf /dev/null {marker} >/dev/null 2>&1 & '{program}' flaky; echo {marker}"));
     let finished = workshop.run(calls("t", 3));
     assert_eq!(finished.summary["totals"]["ok"], 3, "{}", finished.stderr);
     eventually("the end of all processes", || processes(&marker).is_empty());
@@ -52,7 +52,7 @@ fn a_service_that_ends_or_says_something_else_is_quoted() {
 fn ctrl_c_ends_a_service_that_is_still_starting() {
     let workshop = with_service("", "");
     let marker = workshop.marker();
-    workshop.script("s.sh", &format!("tail -qf /dev/null {marker} 2>/dev/null"));
+    workshop.script("s.sh", &format!("tail -qf /dev/null {marker} >/dev/null 2>&1"));
     let running = workshop.start(&[]);
     eventually("the service", || !processes(&marker).is_empty());
     running.signal(Signal::SIGINT);
