@@ -10,7 +10,10 @@ use std::process::{ChildStdin, Stdio};
 fn hanging() -> (Workshop, String) {
     let workshop = Workshop::new("[tools.hang]\ncommand = ['./hang.sh']\n[tools.cat]\ncommand = ['cat']\n");
     let marker = workshop.marker();
-    workshop.script("hang.sh", &format!("tail -qf /dev/null {marker} 2>/dev/null & tail -f /dev/null {marker} 2>&1"));
+    workshop.script(
+        "hang.sh",
+        &format!("tail -f /dev/null {marker} >/dev/null 2>&1 & tail -f /dev/null {marker} >/dev/null 2>&1"),
+    );
     (workshop, marker)
 }
 
