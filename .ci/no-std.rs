@@ -32,6 +32,7 @@ extern "C" fn _start() {
     circuit(&any(CircuitPolicy::UNLIMITED));
     fuse();
     backoff();
+    panel();
 }
 
 fn breaker(policy: &BreakerPolicy) {
@@ -88,6 +89,19 @@ fn fuse() {
     any(FUSE.force(any(Forced::Closed)));
     any(FUSE.reset());
     any(FUSE.snapshot(now()));
+}
+
+fn panel() {
+    static POLICY: CircuitPolicy = CircuitPolicy::UNLIMITED;
+    let mut panel = any(Panel::<2>::new());
+    let Ok(index) = panel.add(any("radio"), any(&POLICY)) else { return };
+    any(panel.get(any(index)).is_some());
+    let Some(slot) = panel.find(any("radio")) else { return };
+    if let Ok((permit, _)) = slot.admit(now(), any(Tokens::ONE)) {
+        any(slot.settle(now(), permit, any(Outcome::Failure)));
+    }
+    any(slot.enter(Timer, any(Tokens::ONE)).is_ok());
+    any((slot.name(), slot.snapshot(now()), slot.circuit().breaker().reset(), panel.iter().count()));
 }
 
 fn backoff() {

@@ -26,6 +26,7 @@
 //! | [`Bulkhead`] | are too many calls in flight? |
 //! | [`Circuit`] | all of these at once, all or nothing |
 //! | [`Fuse`] | a circuit that owns its policy |
+//! | [`Panel`] | a fixed number of named circuits |
 //! | [`Backoff`] | how long to wait before a retry |
 //!
 //! # Five rules
@@ -72,6 +73,7 @@ mod fuse;
 mod growth;
 mod jitter;
 mod outcome;
+pub mod panel;
 mod priority;
 mod sync;
 mod tally;
@@ -93,6 +95,7 @@ pub use error::{PolicyError, Quantity};
 pub use fuse::Fuse;
 pub use jitter::Jitter;
 pub use outcome::Outcome;
+pub use panel::{Panel, PanelError};
 pub use priority::Priority;
 pub use time::Instant;
 pub use tokens::Tokens;
