@@ -36,24 +36,23 @@ mod bounded;
 mod call;
 mod execution;
 mod releases;
+mod shared;
 
 pub use execution::{Execution, FailedAttempt, Stopped};
 
 use crate::clock::TokioClock;
-use crate::counters::{CounterSnapshot, Counters};
+use crate::counters::CounterSnapshot;
 use crate::{Attempt, CallError, CallOptions, Classify, Policy};
 use call::Call;
-use fusebox_core::{BulkheadPolicy, Circuit, CircuitSnapshot, Clock, Forced, Instant, Wait};
-use releases::Releases;
+use fusebox_core::{CircuitSnapshot, Clock, Forced};
+use shared::Shared;
 use std::sync::Arc;
 
 /// Runs calls to one dependency under one policy; share it by reference or in an `Arc`.
 /// See the [module documentation](self).
 #[derive(Debug)]
 pub struct Executor<C: Clock = TokioClock> {
-    circuit: Arc<Circuit>,
-    counters: Arc<Counters>,
-    releases: Arc<Releases>,
+    shared: Arc<Shared>,
     policy: Policy,
     clock: C,
 }
@@ -68,34 +67,29 @@ impl Executor {
 impl<C: Clock> Executor<C> {
     /// A fresh circuit under `policy`, on a clock of your own.
     pub fn with_clock(policy: Policy, clock: C) -> Self {
-        Self::with_parts(Arc::default(), Arc::default(), Arc::default(), policy, clock)
+        let shared = Arc::new(Shared::new(&policy.circuit));
+        Self::with_shared(shared, policy, clock)
     }
 
     /// An executor under another policy that shares this one's circuit and counters: an open breaker stays open, a
     /// bucket keeps its fill level, calls in flight still count.
+    ///
+    /// Breaker, rate limit and bulkhead are those of the newest policy from now on, for this executor too: two rates for
+    /// one bucket would be no limit. Timeouts and retries of an executor stay as they are.
     #[must_use]
     pub fn with_policy(&self, policy: Policy) -> Self
     where
         C: Clone,
     {
-        if let (Some(old), Some(new)) = (&self.policy.circuit.bucket, &policy.circuit.bucket) {
-            self.circuit.bucket().change_policy(old, new, self.clock.now());
-        }
-        let (circuit, counters, releases) = (&self.circuit, &self.counters, &self.releases);
-        Self::with_parts(Arc::clone(circuit), Arc::clone(counters), Arc::clone(releases), policy, self.clock.clone())
+        self.shared.change_limits(&policy.circuit, self.clock.now());
+        Self::with_shared(Arc::clone(&self.shared), policy, self.clock.clone())
     }
 
-    fn with_parts(
-        circuit: Arc<Circuit>,
-        counters: Arc<Counters>,
-        releases: Arc<Releases>,
-        policy: Policy,
-        clock: C,
-    ) -> Self {
+    fn with_shared(shared: Arc<Shared>, policy: Policy, clock: C) -> Self {
         if !policy.max_wait.is_zero() {
-            releases.await_them();
+            shared.releases.await_them();
         }
-        Self { circuit, counters, releases, policy, clock }
+        Self { shared, policy, clock }
     }
 
     /// Runs one call with the default options. `tool` is called once per attempt.
@@ -144,35 +138,23 @@ impl<C: Clock> Executor<C> {
 
     /// The state of breaker, bulkhead and bucket.
     pub fn snapshot(&self) -> CircuitSnapshot {
-        self.circuit.snapshot(&self.policy.circuit, self.clock.now())
+        self.shared.circuit.snapshot(&self.shared.limits.load(), self.clock.now())
     }
 
     /// What has happened so far, as numbers.
     pub fn counters(&self) -> CounterSnapshot {
-        self.counters.snapshot()
+        self.shared.counters.snapshot()
     }
 
     /// Forces the breaker open or closed until [`Executor::reset`].
     pub fn force(&self, forced: Forced) {
-        self.counters.count_transition(self.circuit.breaker().force(forced));
-        self.releases.announce();
+        self.shared.counters.count_transition(self.shared.circuit.breaker().force(forced));
+        self.shared.releases.announce();
     }
 
     /// Closes the breaker, forced or not, and forgets what it has counted.
     pub fn reset(&self) {
-        self.counters.count_transition(self.circuit.breaker().reset());
-        self.releases.announce();
-    }
-
-    fn breaker_refusal(&self, now: Instant) -> Option<Wait> {
-        let policy = self.policy.circuit.breaker.as_ref()?;
-        self.circuit.breaker().refusal(policy, now)
-    }
-
-    /// Whether a call at `now` would not have to wait for another one to end.
-    fn has_room(&self, now: Instant) -> bool {
-        let has_slot =
-            |policy: &BulkheadPolicy| self.circuit.bulkhead().in_flight() < u64::from(policy.max_in_flight());
-        self.breaker_refusal(now) != Some(Wait::Release) && self.policy.circuit.bulkhead.as_ref().is_none_or(has_slot)
+        self.shared.counters.count_transition(self.shared.circuit.breaker().reset());
+        self.shared.releases.announce();
     }
 }

@@ -96,7 +96,7 @@ impl<C: Clock + Clone> Registry<C> {
     /// Adds a tool under the registry's default policy.
     ///
     /// # Errors
-    /// When the name is taken.
+    /// When the name is empty or taken.
     pub fn register(&self, name: &str, tool: impl Tool) -> Result<Handle<C>, RegistryError> {
         self.register_with(name, tool, &PolicyConfig::default())
     }
@@ -121,7 +121,8 @@ impl<C: Clock + Clone> Registry<C> {
     /// Puts another tool, or another policy, in the place of the one with this name, or adds it.
     ///
     /// The state lives on (an open breaker stays open, a bucket keeps its fill level, calls in flight still count), and
-    /// so do the counters. Calls under way, and handles from before, end with the old tool.
+    /// so do the counters. Calls under way, and handles from before, end with the old tool, its timeouts and its retries;
+    /// breaker, rate limit and bulkhead are those of the new policy for them too.
     ///
     /// # Errors
     /// When the name is empty or the policy is not allowed; nothing was changed.

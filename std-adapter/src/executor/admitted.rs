@@ -1,6 +1,7 @@
 //! `Admitted`: an attempt's permit, settled once, as `Cancelled` when the attempt is dropped.
 
 use super::Executor;
+use super::shared::Shared;
 use fusebox_core::{Clock, Instant, Outcome, Permit};
 
 /// The permit of an attempt under way.
@@ -28,10 +29,9 @@ impl<'a, C: Clock> Admitted<'a, C> {
 
     fn end(&mut self, outcome: Outcome, now: Instant) {
         let Some(permit) = self.permit.take() else { return };
-        let executor = self.executor;
-        let transition = executor.circuit.settle(&executor.policy.circuit, now, permit, outcome);
-        executor.counters.count_transition(transition);
-        executor.releases.announce();
+        let Shared { circuit, limits, counters, releases } = &*self.executor.shared;
+        counters.count_transition(circuit.settle(&limits.load(), now, permit, outcome));
+        releases.announce();
     }
 }
 

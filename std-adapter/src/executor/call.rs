@@ -4,6 +4,7 @@ use super::Executor;
 use super::admitted::Admitted;
 use super::bounded::{Bounds, Cut};
 use super::execution::{Execution, FailedAttempt, Stopped};
+use super::shared::Shared;
 use crate::counters::add_one;
 use crate::{Attempt, CallError, CallOptions, Classify, ErrorCategory};
 use core::time::Duration;
@@ -40,7 +41,7 @@ pub(super) enum Refused {
 
 impl<'a, C: Clock> Call<'a, C> {
     pub(super) fn start(executor: &'a Executor<C>, options: &'a CallOptions) -> Self {
-        add_one(&executor.counters.calls);
+        add_one(&executor.shared.counters.calls);
         let now = executor.clock.now();
         let policy = &executor.policy;
         let waits = policy.rule(ErrorCategory::CircuitOpen).retry;
@@ -63,15 +64,15 @@ impl<'a, C: Clock> Call<'a, C> {
         let mut woken = false;
         loop {
             // listens before it asks, so that a release in between is not missed
-            let mut released = pin!(executor.releases.next());
+            let mut released = pin!(executor.shared.releases.next());
             if !self.wait_left.is_zero() {
                 released.as_mut().enable();
             }
             let answer = self.ask();
             // a bucket that refuses has made the slot look taken meanwhile
             let refused_late = matches!(answer, Err(Refused::By(Rejection { by: Part::Bucket, .. })));
-            if (woken || refused_late) && executor.has_room(self.now) {
-                executor.releases.announce();
+            if (woken || refused_late) && executor.shared.has_room(self.now) {
+                executor.shared.releases.announce();
             }
             let rejection = match answer {
                 Ok(admitted) => return Ok(admitted),
@@ -86,7 +87,7 @@ impl<'a, C: Clock> Call<'a, C> {
                 bounds.run(released).await
             } else {
                 // stops listening, so that a release goes to a call that waits for one
-                released.set(executor.releases.next());
+                released.set(executor.shared.releases.next());
                 bounds.run(core::future::pending()).await
             };
             woken = ended.is_ok();
@@ -110,9 +111,10 @@ impl<'a, C: Clock> Call<'a, C> {
         if self.time_left().is_some_and(|left| left.is_zero()) {
             return Err(Refused::Deadline);
         }
-        match executor.circuit.admit(&executor.policy.circuit, self.now, self.options.priority.cost()) {
+        let Shared { circuit, limits, counters, .. } = &*executor.shared;
+        match circuit.admit(&limits.load(), self.now, self.options.priority.cost()) {
             Ok((permit, transition)) => {
-                executor.counters.count_transition(transition);
+                counters.count_transition(transition);
                 Ok(Admitted::new(executor, permit))
             }
             Err(rejection) => Err(Refused::By(rejection)),
@@ -140,7 +142,8 @@ impl<'a, C: Clock> Call<'a, C> {
         F: FnMut(Attempt) -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
-        let Executor { counters, policy, clock, .. } = self.executor;
+        let Executor { shared, policy, clock } = self.executor;
+        let counters = &shared.counters;
         let (begun, time_left) = (self.now, self.time_left());
         add_one(&counters.attempts);
         if self.attempts > 0 {
@@ -215,22 +218,23 @@ impl<'a, C: Clock> Call<'a, C> {
         if self.time_left().is_some_and(|left| left <= delay) {
             return Err(Stopped::Deadline);
         }
-        match self.executor.breaker_refusal(self.now) {
-            Some(wait) if wait.duration().is_none_or(|wait| wait > delay.saturating_add(self.wait_left)) => {
-                Err(Stopped::Rejected(Rejection { by: Part::Breaker, wait }))
-            }
-            _ => Ok(delay),
-        }
+        let Some(wait) = self.executor.shared.breaker_refusal(self.now) else { return Ok(delay) };
+        let in_vain = match wait {
+            Wait::Nanos(nanos) => Duration::from_nanos(nanos) > delay.saturating_add(self.wait_left),
+            Wait::Release => false, // the probe of another call may have ended by then
+            Wait::Never => true,
+        };
+        if in_vain { Err(Stopped::Rejected(Rejection { by: Part::Breaker, wait })) } else { Ok(delay) }
     }
 
     pub(super) fn succeed<T, E>(self, output: T) -> Execution<T, E> {
-        add_one(&self.executor.counters.succeeded);
+        add_one(&self.executor.shared.counters.succeeded);
         self.end(Ok(output), None)
     }
 
     /// Ends a call whose last attempt failed.
     pub(super) fn fail<T, E>(self, error: CallError<E>, stopped: Stopped) -> Execution<T, E> {
-        let counters = &self.executor.counters;
+        let counters = &self.executor.shared.counters;
         match (&error, stopped) {
             (CallError::Cancelled, _) => add_one(&counters.cancelled),
             (CallError::Rejected(rejection), _) => counters.count_rejection(rejection.by),
@@ -268,7 +272,7 @@ impl<'a, C: Clock> Call<'a, C> {
 impl<C: Clock> Drop for Call<'_, C> {
     fn drop(&mut self) {
         if !self.ended {
-            add_one(&self.executor.counters.cancelled);
+            add_one(&self.executor.shared.counters.cancelled);
         }
     }
 }
