@@ -157,7 +157,7 @@ proptest! {
             trip: Trip::Consecutive(1),
             open_wait: wait,
             open_wait_factor_milli: 1_000,
-            probe_lease: wait * 32,
+            probe_lease: wait * BreakerConfig::MAX_LEASE_IN_WAITS,
             probes: 2,
             required_successes: 1,
             jitter: Jitter::Equal,
@@ -168,7 +168,7 @@ proptest! {
         let breaker = Breaker::restore(half_open);
         let (_forgotten, _) = breaker.admit(&policy, at(0)).expect("a free slot");
         let (mut now, mut transitions) = (0, 0);
-        while now < 100 * 32 * MS {
+        while now < u64::try_from(policy.config().probe_lease.as_nanos())? {
             match breaker.admit(&policy, at(now)) {
                 Err(wait) => {
                     let wait = wait.duration().expect("waits end");
@@ -183,6 +183,6 @@ proptest! {
                 }
             }
         }
-        prop_assert!(transitions < 200, "{transitions} transitions within a lease");
+        prop_assert!(transitions < 256, "{transitions} transitions within a lease");
     }
 }

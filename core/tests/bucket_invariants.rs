@@ -168,6 +168,7 @@ fn long_run(rate: Rate, fraction: u64, start: u64) -> Result<(), TestCaseError> 
     for _ in 0..2_000 {
         while let Err(wait) = shared.try_acquire(&policy, at(now), cost) {
             let Wait::Nanos(wait) = wait else { panic!("the cost is within the burst, not {wait:?}") };
+            prop_assert!(wait > 0, "denied, yet told to come back at once");
             now += wait;
         }
         taken += u128::from(cost.as_milli());
