@@ -24,6 +24,7 @@ pub(crate) enum Command {
     /// Checks a TOOLS.toml and prints the effective policy of each tool, as TOML
     ///
     /// Exit codes: 0 it is right, 2 it is not; stderr then has a line for each fault, FILE:LINE:COLUMN: what is wrong.
+    #[command(after_long_help = TOOLS_HELP)]
     Check {
         /// The file to check
         tools: PathBuf,
@@ -85,6 +86,8 @@ Exit codes:
   1    input or output failed, or a service did not start
   2    TOOLS.toml or the command line is wrong
   130  interrupted";
+
+const TOOLS_HELP: &str = include_str!("arguments/tools_file.txt");
 
 const FLAKY_HELP: &str = "\
 Paths, for any method, with their parameters and defaults:

@@ -47,7 +47,8 @@ pub(crate) async fn run(arguments: RunArguments, interrupt: Interrupt) -> Ending
     let run = Arc::new(Run { registry, tally: Mutex::default(), read: AtomicU64::new(0) });
     let watcher = tokio::spawn(watch(Arc::clone(&run), live.clone()));
     let begun = Instant::now();
-    let calls = LocalSet::new(); // dropped, it drops the calls, and with them the processes that they run
+    // one thread begins all calls, in the order of their lines: of two, the earlier gets the token that is left
+    let calls = LocalSet::new();
     let ended = calls.run_until(run.lines(arguments.jobs.get(), &interrupt.first, &live)).await;
     watcher.abort();
     let _ = watcher.await; // it has ended either way

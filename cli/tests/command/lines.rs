@@ -82,6 +82,14 @@ fn an_empty_input_has_no_results_and_a_summary() {
 }
 
 #[test]
+fn calls_begin_in_the_order_of_their_lines() {
+    let rate = "policy.rate = { enabled = true, limit = '1/h', burst = 5 }";
+    let finished = Workshop::new(&format!("{CAT}{rate}\n")).run(calls("cat", 12));
+    let success: Vec<_> = (1..=12).map(|id| finished.result(id)["success"] == true).collect();
+    assert_eq!(success, [[true; 5].as_slice(), &[false; 7]].concat());
+}
+
+#[test]
 fn no_more_calls_run_at_the_same_time_than_jobs() {
     // each call counts how many have begun and not ended, itself included
     let workshop = Workshop::new("[tools.count]\ncommand = ['./count.sh']\n");
