@@ -142,7 +142,7 @@ async fn a_deadline_keeps_the_last_error_as_its_source() {
     };
     let error = executor.call(tool).await.expect_err("it hangs");
     assert!(matches!(&error, CallError::DeadlineExceeded { last: Some(_), .. }), "{error:?}");
-    let source = std::error::Error::source(&error).expect("the first attempt's error");
+    let source = core::error::Error::source(&error).expect("the first attempt's error");
     assert_eq!(source.to_string(), "a Network error");
     assert_eq!(error.to_string(), "deadline of 1s exceeded, after: a Network error");
 }

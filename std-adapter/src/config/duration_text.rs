@@ -38,9 +38,18 @@ impl FromStr for DurationText {
     }
 }
 
+const DAY: u64 = 24 * 60 * 60;
+
 impl fmt::Display for DurationText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        humantime::format_duration(self.0).fmt(f)
+        // no months and years, whose lengths nobody knows by heart
+        let days = self.0.as_secs() / DAY;
+        let rest = self.0 - Duration::from_secs(days * DAY);
+        match (days, rest.is_zero()) {
+            (0, _) => humantime::format_duration(rest).fmt(f),
+            (_, true) => write!(f, "{days}days"),
+            (_, false) => write!(f, "{days}days {}", humantime::format_duration(rest)),
+        }
     }
 }
 

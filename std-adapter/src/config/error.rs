@@ -1,7 +1,8 @@
 //! `ConfigError`: a policy value that is not allowed, with its field, the value and the range.
 
+use super::DurationText;
 use core::error::Error;
-use fusebox_core::PolicyError;
+use fusebox_core::{PolicyError, Quantity};
 use std::fmt;
 
 /// A value that a policy cannot have. Nothing was built or changed.
@@ -29,7 +30,8 @@ impl ConfigError {
             ("backoff", field) => field.to_owned(),
             (section, field) => format!("{section}.{field}"),
         };
-        Self { field, value: value.to_string(), allowed: format!("{min} to {max}") }
+        let [value, min, max] = [value, min, max].map(as_written);
+        Self { field, value, allowed: format!("{min} to {max}") }
     }
 
     /// The same error, for a policy that is itself part of something larger, such as `tools.search`.
@@ -37,6 +39,14 @@ impl ConfigError {
     pub fn within(mut self, parent: &str) -> Self {
         self.field = format!("{parent}.{}", self.field);
         self
+    }
+}
+
+/// A value of the core as a configuration would have it.
+fn as_written(value: Quantity) -> String {
+    match value {
+        Quantity::Time(span) => DurationText(span).to_string(),
+        number => number.to_string(),
     }
 }
 

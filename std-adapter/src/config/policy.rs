@@ -28,6 +28,8 @@ const DEFAULT_RETRIES: u32 = 2;
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 /// How much longer than an attempt a probe's lease is, so that an attempt that times out still reports.
 const LEASE_MARGIN: Duration = Duration::from_secs(1);
+/// Up to here a burst in thousandths survives the way to a float and back.
+const MAX_BURST_MILLI: u64 = 1 << 51;
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 impl Policy {
@@ -114,7 +116,7 @@ fn within(field: &str, value: Duration, min: Duration) -> Result<(), ConfigError
 /// A number with three decimals, in thousandths.
 fn milli(field: &str, value: f64, max: u64) -> Result<u64, ConfigError> {
     let thousandths = (value * 1_000.0).round();
-    // exact up to 2^53; the comparison also refuses NaN
+    // the comparison also refuses NaN
     if !(thousandths >= 1.0 && thousandths <= max as f64) {
         let max = bare::Quantity::Milli(max);
         return Err(ConfigError::new(field, value, format!("0.001 to {max}")));
@@ -185,7 +187,7 @@ fn bucket(config: &RateConfig) -> Result<Option<BucketPolicy>, ConfigError> {
         return Ok(None);
     }
     let rate = config.limit.map_or(DEFAULT_RATE, |text| text.0);
-    let burst = milli("rate.burst", config.burst.unwrap_or(DEFAULT_BURST), 1 << 53)?;
+    let burst = milli("rate.burst", config.burst.unwrap_or(DEFAULT_BURST), MAX_BURST_MILLI)?;
     BucketPolicy::new(rate, Tokens::milli(burst)).map(Some).map_err(|error| ConfigError::in_section("rate", error))
 }
 

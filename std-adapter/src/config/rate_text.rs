@@ -1,6 +1,6 @@
 //! `RateText`: a rate that is written as text, such as `"100/min"`.
 
-use super::duration_text::TextVisitor;
+use super::duration_text::{DurationText, TextVisitor};
 use core::str::FromStr;
 use core::time::Duration;
 use fusebox_core::Rate;
@@ -43,7 +43,7 @@ fn period(text: &str) -> Option<Duration> {
 impl fmt::Display for RateText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Rate { tokens, per } = self.0;
-        write!(f, "{tokens}/{}", humantime::format_duration(per))
+        write!(f, "{tokens}/{}", DurationText(per))
     }
 }
 

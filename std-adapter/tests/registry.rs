@@ -1,0 +1,335 @@
+//! The registry: names, replacement under calls, typed calls, snapshots, and edits from many threads.
+
+mod support;
+
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use fusebox::*;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use support::*;
+
+fn unlimited() -> PolicyConfig {
+    config(json!({ "rate": { "enabled": false } }))
+}
+
+/// A registry whose tools have no rate limit.
+fn registry() -> Registry {
+    Registry::with_defaults(unlimited()).expect("in range")
+}
+
+fn answers(answer: &'static str) -> impl Tool {
+    move |_| async move { Ok(json!(answer)) }
+}
+
+fn fails(category: ErrorCategory) -> impl Tool {
+    move |_: Value| async move { Err(error(category)) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_registered_tool_is_called_with_its_arguments() {
+    let registry = registry();
+    let handle = registry.register("echo", async |args| Ok(args)).expect("the name is free");
+    assert_eq!(handle.name(), "echo");
+    assert_eq!(registry.call("echo", &json!({ "a": 1 })).await.expect("it succeeds"), json!({ "a": 1 }));
+    assert_eq!(handle.call(&json!(2)).await.expect("it succeeds"), json!(2));
+    assert_eq!(handle.snapshot().counters.succeeded, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_is_taken_once_and_never_empty() {
+    let registry = registry();
+    registry.register("search", answers("first")).expect("the name is free");
+    assert_eq!(
+        registry.register("search", answers("second")).unwrap_err(),
+        RegistryError::NameTaken("search".to_owned())
+    );
+    assert_eq!(registry.register("", answers("none")).unwrap_err(), RegistryError::EmptyName);
+    assert_eq!(registry.replace("", answers("none"), &PolicyConfig::default()).unwrap_err(), RegistryError::EmptyName);
+    assert_eq!(registry.call("search", &Value::Null).await.expect("it succeeds"), json!("first"));
+    assert_eq!(registry.snapshot().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_that_is_not_allowed_changes_nothing_and_names_tool_and_field() {
+    let registry = registry();
+    let wrong = config(json!({ "breaker": { "probes": 0 } }));
+    let error = registry.register_with("search", answers("none"), &wrong).unwrap_err();
+    assert_eq!(error.to_string(), "search.breaker.probes is 0: allowed is 1 to 15");
+    assert!(registry.handle("search").is_none());
+
+    registry.register("search", answers("old")).expect("the name is free");
+    registry.replace("search", answers("new"), &wrong).unwrap_err();
+    assert_eq!(registry.call("search", &Value::Null).await.expect("it succeeds"), json!("old"));
+
+    let error = Registry::with_defaults(wrong).unwrap_err();
+    assert_eq!(error.field, "breaker.probes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tools_policy_is_combined_with_the_defaults() {
+    let defaults = config(json!({ "timeout": "2s", "max_retries": 0, "breaker": { "consecutive_failures": 2 } }));
+    let registry = Registry::with_defaults(defaults).expect("in range");
+    let own = config(json!({ "timeout_ms": 500, "breaker": { "open_wait": "1s" } }));
+    let handle = registry.register_with("search", answers("page"), &own).expect("in range");
+    let effective = handle.policy().effective();
+    assert_eq!(effective.timeout, Some(DurationText::from_millis(500)));
+    assert_eq!(effective.max_retries, Some(0));
+    assert_eq!(effective.breaker.consecutive_failures, Some(2));
+    assert_eq!(effective.breaker.open_wait, Some(DurationText::from_secs(1)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn r1_a_replaced_tool_keeps_its_state_and_its_counters() {
+    let registry = Registry::new();
+    let policy = config(json!({ "max_retries": 0, "breaker": { "consecutive_failures": 1 } }));
+    let old = registry.register_with("search", fails(ErrorCategory::Network), &policy).expect("the name is free");
+    old.call(&Value::Null).await.expect_err("it fails");
+    let new = registry.replace("search", answers("new"), &policy).expect("in range");
+    let error = registry.call("search", &Value::Null).await.expect_err("the breaker is open");
+    assert_eq!(error.rejection().map(|rejection| rejection.by), Some(Part::Breaker));
+    assert_eq!(new.snapshot(), old.snapshot());
+    assert_eq!(new.snapshot().tokens, Some(9.0));
+    assert_eq!(new.snapshot().counters.calls, 2);
+
+    new.reset();
+    assert_eq!(registry.call("search", &Value::Null).await.expect("it succeeds"), json!("new"));
+    old.call(&Value::Null).await.expect_err("an old handle calls the old tool");
+}
+
+#[tokio::test(start_paused = true)]
+async fn replacing_a_name_that_is_free_adds_the_tool() {
+    let registry = registry();
+    registry.replace("search", answers("page"), &PolicyConfig::default()).expect("in range");
+    assert_eq!(registry.call("search", &Value::Null).await.expect("it succeeds"), json!("page"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_under_way_end_with_the_tool_that_they_began_with() {
+    let registry = Arc::new(registry());
+    let slow = async |_| {
+        tokio::time::sleep(ms(100)).await;
+        Ok(json!("old"))
+    };
+    registry.register("search", slow).expect("the name is free");
+    let under_way: Vec<_> = (0..2)
+        .map(|_| {
+            let registry = Arc::clone(&registry);
+            tokio::spawn(async move { registry.call("search", &Value::Null).await })
+        })
+        .collect();
+    tokio::task::yield_now().await;
+    registry.replace("search", answers("new"), &PolicyConfig::default()).expect("in range");
+    assert!(registry.remove("search"));
+    for call in under_way {
+        assert_eq!(call.await.unwrap().expect("it succeeds"), json!("old"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handle_outlives_the_removal_of_its_tool() {
+    let registry = registry();
+    let handle = registry.register("search", answers("page")).expect("the name is free");
+    assert!(registry.remove("search"));
+    assert!(!registry.remove("search"));
+    assert_eq!(handle.call(&Value::Null).await.expect("it succeeds"), json!("page"));
+    assert!(registry.handle("search").is_none());
+    let again = registry.register("search", answers("other")).expect("the name is free again");
+    assert_eq!(again.snapshot().counters.calls, 0, "with a state of its own");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_of_an_unknown_name_says_so() {
+    let registry = registry();
+    let error = registry.call("serach", &Value::Null).await.unwrap_err();
+    assert!(matches!(&error, CallError::UnknownTool(name) if name == "serach"));
+    assert_eq!(error.category(), ErrorCategory::ToolNotFound);
+    let result = registry.run("serach", &Value::Null, &CallOptions::default()).await;
+    assert!(!result.success && result.attempts == 0);
+    let report = result.error.expect("there is no output");
+    assert_eq!((report.kind, report.category), (ErrorKind::UnknownTool, ErrorCategory::ToolNotFound));
+    assert_eq!(report.message, "there is no tool named \"serach\"");
+}
+
+#[tokio::test(start_paused = true)]
+async fn arguments_that_do_not_fit_are_the_callers_fault() {
+    let registry =
+        Registry::with_defaults(config(json!({ "breaker": { "consecutive_failures": 1 } }))).expect("in range");
+    let handle = registry.register("length", typed(async |text: String| Ok(text.len()))).expect("the name is free");
+    for _ in 0..3 {
+        let error = registry.call("length", &json!(17)).await.unwrap_err();
+        assert_eq!(error.category(), ErrorCategory::InvalidParameters);
+        assert!(error.to_string().contains("invalid type: integer `17`"), "{error}");
+        assert!(core::error::Error::source(&error).is_some_and(|source| source.is::<serde_json::Error>()));
+    }
+    let snapshot = handle.snapshot();
+    assert_eq!(snapshot.breaker.map(|breaker| (breaker.state, breaker.failures)), Some((BreakerStateName::Closed, 0)));
+    assert_eq!(snapshot.counters.attempts, 3, "it is not retried");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_typed_call_tells_whose_fault_it_was() {
+    struct Unwritable;
+    impl serde::Serialize for Unwritable {
+        fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+            Err(serde::ser::Error::custom("as it must"))
+        }
+    }
+    let registry = registry();
+    let handle = registry.register("length", typed(async |text: String| Ok(text.len()))).expect("the name is free");
+    assert_eq!(registry.call_typed::<_, usize>("length", "four").await.expect("it succeeds"), 4);
+
+    let error = registry.call_typed::<_, String>("length", "four").await.unwrap_err();
+    assert!(matches!(error, TypedCallError::Output(_)), "{error}");
+    let error = registry.call_typed::<_, usize>("length", &Unwritable).await.unwrap_err();
+    assert!(matches!(error, TypedCallError::Args(_)), "{error}");
+    assert_eq!(handle.snapshot().counters.calls, 2, "no call was made");
+    let error = registry.call_typed::<_, usize>("length", &17).await.unwrap_err();
+    assert!(matches!(&error, TypedCallError::Call(CallError::Failed(_))), "{error}");
+    let error = registry.call_typed::<_, usize>("width", "four").await.unwrap_err();
+    assert!(matches!(&error, TypedCallError::Call(CallError::UnknownTool(_))), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_typed_output_that_is_no_json_is_the_tools_fault() {
+    let registry = registry();
+    let tool = typed(async |(): ()| Ok(std::collections::BTreeMap::from([((1, 2), 3)])));
+    registry.register("map", tool).expect("the name is free");
+    let error = registry.call("map", &Value::Null).await.unwrap_err();
+    assert_eq!(error.category(), ErrorCategory::ExecutionError);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_is_sorted_by_name_and_can_be_read_back() {
+    let registry = Registry::new();
+    for name in ["zeta", "alpha", "mid", "\u{e9}"] {
+        let policy = config(json!({ "max_retries": 0, "breaker": { "consecutive_failures": 1 } }));
+        registry.register_with(name, fails(ErrorCategory::Network), &policy).expect("the name is free");
+    }
+    registry.call("mid", &Value::Null).await.expect_err("it fails");
+    registry.replace("zeta", answers("page"), &config(json!({ "breaker": { "enabled": false } }))).expect("in range");
+    let snapshot = registry.snapshot();
+    let names: Vec<_> = snapshot.iter().map(|tool| tool.name.as_str()).collect();
+    assert_eq!(names, ["alpha", "mid", "zeta", "\u{e9}"]);
+    let mid = snapshot[1].breaker.as_ref().expect("it has one");
+    assert_eq!((mid.state, mid.refuses), (BreakerStateName::Open, true));
+    assert!(mid.retry_after_ms.is_some_and(|wait| (2_500..=5_000).contains(&wait)), "{mid:?}");
+    assert!(snapshot[2].breaker.is_none());
+    let text = serde_json::to_string(&snapshot).expect("it is data");
+    assert_eq!(serde_json::from_str::<Vec<ToolSnapshot>>(&text).expect("it can be read back"), snapshot);
+    assert!(text.contains(r#""state":"open""#), "{text}");
+}
+
+#[test]
+fn the_global_registry_is_one() {
+    let (here, there) = (Registry::global(), std::thread::spawn(Registry::global).join().unwrap());
+    assert!(core::ptr::eq(here, there));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_breaker_can_be_forced_by_hand() {
+    let registry = registry();
+    let handle = registry.register("search", answers("page")).expect("the name is free");
+    handle.force(Forced::Open);
+    let error = handle.call(&Value::Null).await.unwrap_err();
+    assert_eq!(error.rejection().map(|rejection| rejection.wait), Some(Wait::Never));
+    assert_eq!(handle.snapshot().breaker.expect("it has one").state, BreakerStateName::ForcedOpen);
+    handle.reset();
+    handle.call(&Value::Null).await.expect("it is closed again");
+    let counters = handle.snapshot().counters;
+    assert_eq!((counters.opened, counters.closed), (1, 1));
+}
+
+const EDITORS: usize = 4;
+const TOOLS: usize = 50;
+
+#[test]
+fn edits_from_many_threads_lose_nothing() {
+    let registry = registry();
+    std::thread::scope(|threads| {
+        for editor in 0..EDITORS {
+            let registry = &registry;
+            threads.spawn(move || {
+                for tool in 0..TOOLS {
+                    let name = format!("{editor}/{tool}");
+                    registry.register(&name, answers("a")).expect("the name is free");
+                    registry.replace(&name, answers("b"), &PolicyConfig::default()).expect("in range");
+                    if tool % 2 == 1 {
+                        assert!(registry.remove(&name));
+                    }
+                }
+            });
+        }
+    });
+    let names: BTreeSet<_> = registry.snapshot().into_iter().map(|tool| tool.name).collect();
+    let expected: BTreeSet<_> =
+        (0..EDITORS).flat_map(|editor| (0..TOOLS).step_by(2).map(move |tool| format!("{editor}/{tool}"))).collect();
+    assert_eq!(names, expected);
+}
+
+#[test]
+fn of_many_that_register_one_name_one_wins() {
+    let registry = registry();
+    let won = AtomicU64::new(0);
+    std::thread::scope(|threads| {
+        for _ in 0..8 {
+            threads.spawn(|| {
+                won.fetch_add(u64::from(registry.register("search", answers("a")).is_ok()), Ordering::Relaxed)
+            });
+        }
+    });
+    assert_eq!(won.into_inner(), 1);
+}
+
+#[test]
+fn each_call_has_one_result_while_its_tool_is_replaced_and_removed() {
+    const CALLS: u64 = 2_000;
+    let registry = registry();
+    let (done, ran) = (AtomicBool::new(false), Arc::new(AtomicU64::new(0)));
+    let stays = registry.register("stays", answers("0")).expect("the name is free");
+    let counting = || {
+        let ran = Arc::clone(&ran);
+        move |_| {
+            ran.fetch_add(1, Ordering::Relaxed);
+            core::future::ready(Ok(json!("ran")))
+        }
+    };
+    let (mut succeeded, mut unknown) = (0, 0);
+    std::thread::scope(|threads| {
+        threads.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                registry.replace("comes and goes", counting(), &PolicyConfig::default()).expect("in range");
+                registry.replace("stays", answers("1"), &PolicyConfig::default()).expect("in range");
+                registry.remove("comes and goes");
+            }
+        });
+        let callers: Vec<_> = (0..2)
+            .map(|_| {
+                threads.spawn(|| {
+                    let now = |name| {
+                        futures_util::FutureExt::now_or_never(registry.call(name, &Value::Null)).expect("it is ready")
+                    };
+                    let (mut succeeded, mut unknown) = (0_u64, 0_u64);
+                    for _ in 0..CALLS {
+                        now("stays").expect("it is always there");
+                        match now("comes and goes") {
+                            Ok(_) => succeeded += 1,
+                            Err(CallError::UnknownTool(_)) => unknown += 1,
+                            Err(error) => panic!("{error}"),
+                        }
+                    }
+                    (succeeded, unknown)
+                })
+            })
+            .collect();
+        for caller in callers {
+            let counts = caller.join().unwrap();
+            (succeeded, unknown) = (succeeded + counts.0, unknown + counts.1);
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(succeeded + unknown, 2 * CALLS);
+    assert_eq!(ran.load(Ordering::Relaxed), succeeded);
+    let counters = stays.snapshot().counters;
+    assert_eq!((counters.calls, counters.succeeded), (2 * CALLS, 2 * CALLS), "the counters live on");
+}
