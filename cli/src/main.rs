@@ -10,6 +10,7 @@ mod breaker_word;
 mod call;
 mod capture;
 mod check;
+mod clients;
 mod ending;
 mod endpoint;
 mod exit_rules;

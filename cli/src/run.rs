@@ -2,6 +2,7 @@
 
 use crate::arguments::{RunArguments, SummaryFormat};
 use crate::call::{Call, InvalidCall};
+use crate::clients::Clients;
 use crate::ending::Ending;
 use crate::endpoint::Endpoint;
 use crate::interrupt::Interrupt;
@@ -13,7 +14,7 @@ use crate::service::Service;
 use crate::summary::{Summary, Tally};
 use crate::tools_file::{EndpointEntry, ToolKind, ToolsFile};
 use fusebox::{CallOptions, Registry};
-use reqwest::{Client, Url};
+use reqwest::Url;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::io;
@@ -171,15 +172,13 @@ fn parse(line: &Line) -> Result<Call, InvalidCall> {
 /// Registers the tools; those of services know by now where these are.
 fn registry(file: ToolsFile, services: &BTreeMap<String, Service>) -> Result<Registry, Box<dyn Error>> {
     let registry = Registry::with_defaults(file.defaults)?;
-    let remote = Client::builder().build()?;
-    let local = Client::builder().no_proxy().build()?; // a service is on this machine, whatever proxy others need
+    let clients = Clients::new()?;
     for (name, tool) in file.tools {
         match tool.kind {
             ToolKind::Subprocess(subprocess) => registry.register_with(&name, subprocess, &tool.policy)?,
             ToolKind::Endpoint(entry) => {
                 let service = entry.service.as_ref().and_then(|service| services.get(service));
-                let client = if service.is_some() { &local } else { &remote };
-                let endpoint = endpoint(entry, service, client.clone())?;
+                let endpoint = endpoint(entry, service, &clients)?;
                 registry.register_with(&name, endpoint, &tool.policy)?
             }
         };
@@ -187,13 +186,17 @@ fn registry(file: ToolsFile, services: &BTreeMap<String, Service>) -> Result<Reg
     Ok(registry)
 }
 
-fn endpoint(entry: EndpointEntry, service: Option<&Service>, client: Client) -> Result<Endpoint, Box<dyn Error>> {
-    let url = match service {
-        Some(service) => Url::parse(&format!("{}{}", service.url, entry.url))?,
-        None => Url::parse(&entry.url)?,
+fn endpoint(entry: EndpointEntry, service: Option<&Service>, clients: &Clients) -> Result<Endpoint, Box<dyn Error>> {
+    let EndpointEntry { url, method, headers, max_output, .. } = entry;
+    let (url, client) = match service {
+        Some(service) => (Url::parse(&format!("{}{url}", service.url))?, clients.for_service()),
+        None => {
+            let url = Url::parse(&url)?;
+            let client = clients.for_url(&url)?;
+            (url, client)
+        }
     };
-    let EndpointEntry { method, headers, max_output, .. } = entry;
-    Ok(Endpoint { client, method, url, headers, max_output })
+    Ok(Endpoint { client: client.clone(), method, url, headers, max_output })
 }
 
 /// Keeps the view up to date until it is aborted.

@@ -3,6 +3,7 @@
 use crate::support::{Workshop, calls};
 use serde_json::{Value, json};
 use std::net::TcpListener;
+use std::process::Stdio;
 
 /// A workshop with one tool at the server that misbehaves.
 fn flaky(path: &str, more: &str) -> Workshop {
@@ -84,4 +85,20 @@ fn an_oversized_answer_fails_the_call() {
     let args = json!("x".repeat(3000));
     let error = &flaky("/echo", "method = 'POST'\nmax_output = '2 KiB'").call("t", &args)["error"];
     assert_eq!(error["category"], "ResourceExhausted");
+}
+
+#[test]
+fn only_https_needs_the_certificates_of_the_system() {
+    let https = "[tools.s]\nurl = 'https://127.0.0.1:1/'\n";
+    for (tools, code) in [("", 0), (https, 2)] {
+        let workshop = flaky("/ok", "");
+        let text = std::fs::read_to_string(workshop.path("TOOLS.toml")).unwrap();
+        workshop.file("TOOLS.toml", &format!("{text}{tools}"));
+        workshop.file("none.pem", "");
+        let mut command = workshop.command(&["run", "TOOLS.toml"]);
+        command.env("SSL_CERT_FILE", workshop.path("none.pem")).env("SSL_CERT_DIR", workshop.path("none"));
+        let finished = workshop.watch(command.stdin(Stdio::null()).spawn().unwrap()).finish();
+        assert_eq!(finished.code, code, "{}", finished.stderr);
+        assert_eq!(finished.stderr.contains("https://127.0.0.1:1/ cannot be asked securely"), code == 2);
+    }
 }
