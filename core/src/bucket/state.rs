@@ -22,7 +22,7 @@
 //!
 //! A word of zero is a bucket that was never touched, full at whatever time. The mark is compared modulo 2^63: half of
 //! that, 2^62 units, is 146 years of idling at 1 unit per ns, and 53 days at the extreme of 1000. A bucket left alone
-//! for longer may look as though the clock went back and deny for at most one burst's refill; it never admits more.
+//! for longer may look as though the clock went back and deny as it would then (see below); it never admits more.
 //! A clock that goes back by more than that looks as though it had gone ahead: it grants at most a burst.
 //!
 //! **A clock that goes back** lowers the inflow, so more seems to be owed. It may be a reading that is merely late: a

@@ -155,7 +155,7 @@ pub(crate) fn operation(time: impl Strategy<Value = Move>) -> impl Strategy<Valu
 
 /// Fewer than 256 operations, so that a generation does not wrap.
 pub(crate) fn operations(time: impl Strategy<Value = Move>) -> impl Strategy<Value = Vec<Operation>> {
-    prop::collection::vec(operation(time), 1..100)
+    prop::collection::vec(operation(time), 1..50)
 }
 
 /// What one operation did. Calls are numbered in the order of their admission.
