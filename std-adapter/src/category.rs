@@ -31,7 +31,7 @@ pub enum ErrorCategory {
     /// The tool ran and failed. Switch its retry off for tools that must not run twice.
     ExecutionError,
     /// Our own circuit refused the call. It never trips the breaker; the retry decides whether a call with time to
-    /// spare waits for the breaker.
+    /// spare (`max_wait`) waits until the circuit admits it.
     CircuitOpen,
     /// The credentials are wrong or missing.
     Authentication,

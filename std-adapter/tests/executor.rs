@@ -510,6 +510,20 @@ async fn r1_a_bucket_keeps_its_fill_level_under_a_new_policy() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn r1_a_bucket_keeps_its_fill_level_while_its_limit_is_switched_off() {
+    sleep(ms(3_600_000)).await;
+    let executor = Executor::new(policy(json!({ "rate": { "limit": "3/s", "burst": 10 } })));
+    sleep(ms(3_600_000)).await;
+    for _ in 0..5 {
+        succeeding(&executor).await.result.expect("the bucket is full");
+    }
+    let off = executor.with_policy(policy(json!({ "rate": { "enabled": false } })));
+    assert_eq!(off.snapshot().tokens, None);
+    let changed = off.with_policy(policy(json!({ "rate": { "limit": "700/s", "burst": 20 } })));
+    assert_eq!(tokens(&changed), Tokens::whole(10), "half full");
+}
+
+#[tokio::test(start_paused = true)]
 async fn r1_a_call_that_began_under_the_old_policy_leaves_the_new_bucket_as_it_is() {
     sleep(ms(3_600_000)).await; // long enough for the two rates to be far apart
     for (old, new) in [("2/s", "1000/s"), ("1000/s", "2/s")] {

@@ -136,6 +136,27 @@ async fn a_call_that_waits_for_tokens_does_not_keep_a_slot_from_another() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_call_that_waits_for_an_open_breaker_does_not_keep_a_slot_from_another() {
+    let breaker = json!({ "consecutive_failures": 1, "open_wait": "60s", "jitter": "none" });
+    let executor =
+        executor(json!({ "max_wait": "1h", "max_retries": 0, "bulkhead": { "max_in_flight": 1 }, "breaker": breaker }));
+    let fails = spawn(&executor, CallOptions::default(), 0, Err(ErrorCategory::Network)).await;
+    fails.await.unwrap().1.result.expect_err("it fails");
+    let mut wait_for_the_breaker = Vec::new();
+    for _ in 0..5 {
+        wait_for_the_breaker.push(call(&executor, Priority::Normal, 0).await);
+    }
+    executor.reset();
+    let holds_the_slot = call(&executor, Priority::Normal, 1_000).await;
+    let waits_for_the_slot = call(&executor, Priority::Normal, 100).await;
+    assert_ends(holds_the_slot.await.unwrap(), 1_000);
+    assert_ends(waits_for_the_slot.await.unwrap(), 1_100);
+    for call in wait_for_the_breaker {
+        call.await.unwrap().1.result.expect("it goes when its time has come");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_call_that_is_woken_and_gives_up_wakes_the_next() {
     let executor = executor(
         json!({ "max_wait": "10s", "bulkhead": { "max_in_flight": 1 }, "rate": { "limit": "1/day", "burst": 1 } }),

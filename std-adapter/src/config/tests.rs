@@ -412,8 +412,10 @@ fn any_allowed_config() -> impl Strategy<Value = PolicyConfig> {
         breaker.required_successes = breaker.required_successes.map(|successes| 1 + successes % 15);
         breaker.probe_lease = breaker.probe_lease.map(|lease| fold(lease, 10 * MS, 32 * wait));
         config.rate.limit = tokens.map(|tokens| {
-            let day = Duration::from_secs(86_400);
-            let per = config.deadline.map_or(day, |deadline| fold(deadline, Duration::from_nanos(tokens), day).0);
+            // whole milliseconds: the longest burst of an odder period is shorter than those drawn here
+            let millis =
+                config.deadline.map_or(86_400_000, |deadline| fold(deadline, MS, 86_400_000 * MS).0.as_millis());
+            let per = Duration::from_millis(u64::try_from(millis).expect("a day fits"));
             RateText(Rate { tokens, per })
         });
         config.rate.burst = burst;
