@@ -1,4 +1,4 @@
-"""Checks the results of the example: verify_example.py CALLS RESULTS, both with one JSON object a line."""
+"""Checks the results of the example: verify_example.py CALLS RESULTS SUMMARY, the first two with one JSON object a line."""
 
 import json
 import sys
@@ -10,7 +10,7 @@ PARTS = ("breaker", "bulkhead", "bucket")
 HANGING = "fusebox-example-hang"  # stands in the command line of the example's tool that never ends
 
 
-def main(calls_path, results_path):
+def main(calls_path, results_path, summary_path):
     calls = read(calls_path)
     results = read(results_path)  # in finishing order
     for result in results:
@@ -26,7 +26,11 @@ def main(calls_path, results_path):
     check("timed_out" in kinds(results), "a call timed out")
     for part in PARTS:
         check(part in refusers(results), f"a {part} refused a call")
-    check(any(recovered(results, tool) for tool in set(tools.values())), "a tool whose breaker opened succeeded later")
+
+    summary = json.loads(Path(summary_path).read_text())
+    check(summary["totals"]["lines"] == len(calls), "the summary counts every line")
+    recovered = [tool for tool in summary["tools"].values() if has_recovered(tool["transitions"])]
+    check(recovered != [], "a breaker opened, went half-open and closed")
     check(not left_running(HANGING), "no process of a call is left running")
     print(f"{len(results)} results are as the README says")
 
@@ -57,10 +61,8 @@ def refusers(results):
     return [r["error"]["by"] for r in results if r["error"] and r["error"]["kind"] == "rejected"]
 
 
-def recovered(results, tool):
-    results = [r for r in results if r["tool"] == tool]
-    refused = next((i for i, r in enumerate(results) if "breaker" in refusers([r])), len(results))
-    return any(r["success"] for r in results[refused:])
+def has_recovered(transitions):
+    return all(transitions[to] > 0 for to in ("opened", "half_opened", "closed"))
 
 
 def left_running(marker):
