@@ -1,4 +1,4 @@
-//! `Breaker`: a circuit breaker whose whole state is one atomic word.
+//! `Breaker`: a circuit breaker in one atomic word, and in the words of a window where it has one.
 //!
 //! A breaker refuses calls to a dependency that keeps failing, waits, and lets a few probes find out whether it has
 //! recovered. The policy is passed in, so one policy serves any number of breakers and can be swapped at any time.
@@ -33,16 +33,23 @@
 //! **Not guaranteed.** Calls admitted while closed are not called back when the breaker opens. Waits are kept in ticks
 //! of 32.8 us and leases in ticks of 8.4 ms, and may end that much early.
 //!
+//! **No maximum time in half-open.** Nothing can hold the breaker there: a probe lasts at most its lease, then its slot
+//! goes to the next call, and while no call comes there is nobody to refuse. A limit could only re-open, and so refuse
+//! the very calls that would find out; and it would blame the dependency for callers that do not report.
+//!
 //! **Cost.** Closed without failures: admit and settle are one load each. Open: a refusal is one load. Everything else
-//! is one load and one compare-exchange, retried while other calls commit first. 16 bytes; no allocation.
+//! is one load and one compare-exchange, retried while other calls commit first. 16 bytes; no allocation. A window adds
+//! its own cost to the settling of calls that were admitted while Closed, see [`Window`], and one load.
 
 mod policy;
+mod rate;
 mod snapshot;
 mod state;
 mod step;
 mod ticket;
 
 pub use policy::{BreakerConfig, BreakerPolicy, Trip};
+pub use rate::RateTrip;
 pub use snapshot::BreakerSnapshot;
 pub use state::{BreakerState, State};
 pub use step::{Admission, Cause, Forced, Settled, Stamp, Transition};
@@ -52,25 +59,49 @@ use crate::outcome::Outcome;
 use crate::tally::Tally;
 use crate::time::Instant;
 use crate::wait::Wait;
+use crate::window::{NoWindow, Window};
 use crate::word::Word;
 
 /// A circuit breaker: state only, the policy is an argument. See the [module documentation](self).
+///
+/// `W` is the window in which it keeps outcomes for [`Trip::Rate`]; without one it counts consecutive failures.
 #[derive(Debug)]
-pub struct Breaker {
+pub struct Breaker<W = NoWindow> {
     word: Word<BreakerState>,
     stale: Tally,
+    window: W,
 }
 
 impl Breaker {
-    /// A closed breaker that has seen nothing.
+    /// A closed breaker that has seen nothing, without a window.
     pub const fn new() -> Self {
-        Self { word: Word::from_bits(BreakerState::NEW.bits()), stale: Tally::new() }
+        Self::with_window(NoWindow)
     }
 
-    /// A breaker in the state of `snapshot`; values beyond a field's range saturate. Probes that were outstanding
-    /// cannot report any more and are written off when their lease is over.
+    /// A breaker in the state of `snapshot`, without a window; values beyond a field's range saturate. Probes that were
+    /// outstanding cannot report any more and are written off when their lease is over.
     pub const fn restore(snapshot: BreakerSnapshot) -> Self {
-        Self { word: Word::from_bits(snapshot.to_state().bits()), stale: Tally::starting_at(snapshot.stale) }
+        let word = Word::from_bits(snapshot.to_state().bits());
+        Self { word, stale: Tally::starting_at(snapshot.stale), window: NoWindow }
+    }
+}
+
+impl<W: Window> Breaker<W> {
+    /// A closed breaker that has seen nothing and keeps outcomes in `window`, which must be new.
+    pub const fn with_window(window: W) -> Self {
+        Self { word: Word::from_bits(BreakerState::NEW.bits()), stale: Tally::new(), window }
+    }
+
+    /// [`Breaker::restore`] with a window, which must be new.
+    ///
+    /// The window's counts are entered as calls that ended at `now`, failures last, as many as it can hold. So they
+    /// leave it later than they would have, by at most its length.
+    pub fn restore_window(snapshot: BreakerSnapshot, window: W, now: Instant) -> Self {
+        let state = snapshot.to_state();
+        if state.keeps(state.generation) {
+            window.refill(state.generation, snapshot.window, now);
+        }
+        Self { word: Word::from_bits(state.bits()), stale: Tally::starting_at(snapshot.stale), window }
     }
 
     /// May a call go at `now`? Returns the ticket and the transition that the admission caused.
@@ -103,8 +134,20 @@ impl Breaker {
     /// Ends the ticket's call, and returns the transition that its outcome caused.
     #[inline]
     pub fn settle(&self, policy: &BreakerPolicy, now: Instant, ticket: Ticket, outcome: Outcome) -> Option<Transition> {
-        match self.word.transition(|state| state.settle(ticket.stamp, outcome, now, policy)) {
-            Settled::Counted(transition) => transition,
+        let stamp = ticket.stamp;
+        let settled = if W::KEEPS {
+            let reached = self.record(policy, now, stamp, outcome);
+            self.word.transition(|state| state.settle_in_window(stamp, outcome, now, policy, reached))
+        } else {
+            self.word.transition(|state| state.settle(stamp, outcome, now, policy))
+        };
+        match settled {
+            Settled::Counted(transition) => {
+                if W::KEEPS && transition.is_some() {
+                    self.window.finish(stamp.generation);
+                }
+                transition
+            }
             Settled::Stale => {
                 self.stale.add_one();
                 None
@@ -112,19 +155,54 @@ impl Breaker {
         }
     }
 
+    /// Enters the outcome into the window, and says whether it has reached a threshold.
+    #[inline]
+    fn record(&self, policy: &BreakerPolicy, now: Instant, stamp: Stamp, outcome: Outcome) -> bool {
+        let Some(mark) = policy.mark(outcome, stamp.issued, now) else { return false };
+        if !self.word.load().keeps(stamp.generation) {
+            return false;
+        }
+        let is_current = || self.word.load().generation == stamp.generation;
+        let counts = self.window.record(stamp.generation, mark, now, policy.minimum_calls(), is_current);
+        counts.is_some_and(|counts| policy.is_reached(counts, self.window.capacity()))
+    }
+
     /// Forces the breaker open or closed until [`Breaker::reset`]. Calls under way become stale.
     pub fn force(&self, forced: Forced) -> Option<Transition> {
-        self.word.transition(|state| state.force(forced))
+        self.end_generation(|state| state.force(forced))
     }
 
     /// Closes the breaker, forced or not, and forgets what it has counted. Calls under way become stale.
     pub fn reset(&self) -> Option<Transition> {
-        self.word.transition(BreakerState::reset)
+        self.end_generation(if W::KEEPS { BreakerState::reset_window } else { BreakerState::reset })
     }
 
-    /// The state as plain data. One load, plus one for the stale count.
+    fn end_generation(&self, step: impl Fn(BreakerState) -> (BreakerState, Option<Transition>)) -> Option<Transition> {
+        let (ended, transition) = self.word.transition(|state| {
+            let (next, transition) = step(state);
+            let ended = (next.generation != state.generation).then_some(state.generation);
+            (next, (ended, transition))
+        });
+        if let Some(generation) = ended {
+            self.window.finish(generation);
+        }
+        transition
+    }
+
+    /// The state as plain data. One load, one for the stale count, and those of the window.
     pub fn snapshot(&self, policy: &BreakerPolicy, now: Instant) -> BreakerSnapshot {
-        BreakerSnapshot { stale: self.stale.count(), ..BreakerSnapshot::of(self.word.load(), now, policy) }
+        let state = self.word.load();
+        let mut snapshot = BreakerSnapshot::of(state, now, policy);
+        snapshot.stale = self.stale.count();
+        if state.keeps(state.generation) {
+            snapshot.window = self.window.counts(state.generation, now);
+        }
+        snapshot
+    }
+
+    /// The window.
+    pub const fn window(&self) -> &W {
+        &self.window
     }
 }
 

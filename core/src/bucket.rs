@@ -33,7 +33,7 @@
 //! One 64x64-bit multiplication, no division. 8 bytes; no allocation.
 
 mod policy;
-mod scale;
+pub(crate) mod scale;
 mod state;
 
 pub use policy::{BucketPolicy, Rate};

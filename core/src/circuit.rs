@@ -30,7 +30,7 @@
 //! **Not guaranteed.** The parts are separate words: while an admission that will be refused is under way, another one
 //! may see its slot or its tokens as taken.
 //!
-//! **Cost.** The sum of the parts that the policy has; a part that is absent costs a branch. 32 bytes; no allocation.
+//! **Cost.** The sum of the parts that the policy has; a part that is absent costs a branch. 32 bytes and the breaker's window; no allocation.
 
 mod guard;
 mod permit;
@@ -48,12 +48,13 @@ use crate::outcome::Outcome;
 use crate::time::Instant;
 use crate::tokens::Tokens;
 use crate::wait::Wait;
+use crate::window::{NoWindow, Window};
 
 /// A breaker, a bulkhead and a bucket behind one door: state only, the policy is an argument.
 /// See the [module documentation](self).
-#[derive(Debug, Default)]
-pub struct Circuit {
-    breaker: Breaker,
+#[derive(Debug)]
+pub struct Circuit<W = NoWindow> {
+    breaker: Breaker<W>,
     bulkhead: Bulkhead,
     bucket: TokenBucket,
 }
@@ -70,13 +71,21 @@ pub struct CircuitSnapshot {
 }
 
 impl Circuit {
-    /// A circuit that has seen nothing: closed, empty and full.
+    /// A circuit that has seen nothing: closed, empty and full. Its breaker has no window.
     pub const fn new() -> Self {
         Self::from_parts(Breaker::new(), Bulkhead::new(), TokenBucket::new())
     }
+}
 
-    /// A circuit of parts in any state, such as restored ones.
-    pub const fn from_parts(breaker: Breaker, bulkhead: Bulkhead, bucket: TokenBucket) -> Self {
+impl Default for Circuit {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<W: Window> Circuit<W> {
+    /// A circuit of parts in any state, such as restored ones or a breaker with a window.
+    pub const fn from_parts(breaker: Breaker<W>, bulkhead: Bulkhead, bucket: TokenBucket) -> Self {
         Self { breaker, bulkhead, bucket }
     }
 
@@ -129,7 +138,7 @@ impl Circuit {
         policy: &'a CircuitPolicy,
         clock: C,
         cost: Tokens,
-    ) -> Result<(Guard<'a, C>, Option<Transition>), Rejection> {
+    ) -> Result<(Guard<'a, C, W>, Option<Transition>), Rejection> {
         let (permit, transition) = self.admit(policy, clock.now(), cost)?;
         Ok((Guard::new(self, policy, clock, permit), transition))
     }
@@ -152,7 +161,7 @@ impl Circuit {
     }
 
     /// The breaker, for `force` and `reset`.
-    pub const fn breaker(&self) -> &Breaker {
+    pub const fn breaker(&self) -> &Breaker<W> {
         &self.breaker
     }
 

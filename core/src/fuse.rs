@@ -6,6 +6,7 @@ use crate::clock::Clock;
 use crate::outcome::Outcome;
 use crate::time::Instant;
 use crate::tokens::Tokens;
+use crate::window::{NoWindow, Window};
 
 /// A [`Circuit`] that owns its [`CircuitPolicy`].
 ///
@@ -26,16 +27,29 @@ use crate::tokens::Tokens;
 /// assert_eq!(RADIO.admit(now, Tokens::ONE).unwrap_err().by, Part::Bulkhead);
 /// RADIO.settle(now, permit, Outcome::Success);
 /// ```
-#[derive(Debug, Default)]
-pub struct Fuse {
-    circuit: Circuit,
+#[derive(Debug)]
+pub struct Fuse<W = NoWindow> {
+    circuit: Circuit<W>,
     policy: CircuitPolicy,
 }
 
 impl Fuse {
-    /// A fresh circuit under `policy`.
+    /// A fresh circuit under `policy`. Its breaker has no window.
     pub const fn new(policy: CircuitPolicy) -> Self {
-        Self { circuit: Circuit::new(), policy }
+        Self::from_circuit(Circuit::new(), policy)
+    }
+}
+
+impl Default for Fuse {
+    fn default() -> Self {
+        Self::new(CircuitPolicy::UNLIMITED)
+    }
+}
+
+impl<W: Window> Fuse<W> {
+    /// A circuit in any state, such as one whose breaker has a window, under `policy`.
+    pub const fn from_circuit(circuit: Circuit<W>, policy: CircuitPolicy) -> Self {
+        Self { circuit, policy }
     }
 
     /// See [`Circuit::admit`].
@@ -51,7 +65,7 @@ impl Fuse {
     ///
     /// # Errors
     /// As [`Fuse::admit`].
-    pub fn enter<C: Clock>(&self, clock: C, cost: Tokens) -> Result<(Guard<'_, C>, Option<Transition>), Rejection> {
+    pub fn enter<C: Clock>(&self, clock: C, cost: Tokens) -> Result<(Guard<'_, C, W>, Option<Transition>), Rejection> {
         self.circuit.enter(&self.policy, clock, cost)
     }
 
@@ -77,7 +91,7 @@ impl Fuse {
     }
 
     /// The state.
-    pub const fn circuit(&self) -> &Circuit {
+    pub const fn circuit(&self) -> &Circuit<W> {
         &self.circuit
     }
 

@@ -22,6 +22,7 @@
 //! | type | decides |
 //! |---|---|
 //! | [`Breaker`] | may a call go to a dependency that has been failing? |
+//! | [`CountWindow`], [`TimeWindow`] | what share of a breaker's latest calls failed or were slow? |
 //! | [`TokenBucket`] | do calls come too fast? |
 //! | [`Bulkhead`] | are too many calls in flight? |
 //! | [`Circuit`] | all of these at once, all or nothing |
@@ -80,12 +81,13 @@ mod tally;
 mod time;
 mod tokens;
 mod wait;
+pub mod window;
 mod word;
 
 pub use backoff::{Backoff, BackoffConfig};
 pub use breaker::{
-    Admission, Breaker, BreakerConfig, BreakerPolicy, BreakerSnapshot, BreakerState, Cause, Forced, Settled, Stamp,
-    State, Ticket, Transition, Trip,
+    Admission, Breaker, BreakerConfig, BreakerPolicy, BreakerSnapshot, BreakerState, Cause, Forced, RateTrip, Settled,
+    Stamp, State, Ticket, Transition, Trip,
 };
 pub use bucket::{BucketPolicy, BucketState, Rate, TokenBucket};
 pub use bulkhead::{Bulkhead, BulkheadPolicy};
@@ -100,3 +102,4 @@ pub use priority::Priority;
 pub use time::Instant;
 pub use tokens::Tokens;
 pub use wait::Wait;
+pub use window::{CountWindow, NoWindow, TimeWindow, Window, WindowCounts};

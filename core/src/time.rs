@@ -61,3 +61,9 @@ pub(crate) const fn nanos(span: Duration) -> u64 {
 pub(crate) const fn low(wide: u128) -> u64 {
     wide as u64
 }
+
+/// The low 32 bits.
+#[allow(clippy::cast_possible_truncation, reason = "the low half is what is asked for")]
+pub(crate) const fn low32(wide: u64) -> u32 {
+    wide as u32
+}

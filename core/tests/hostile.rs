@@ -129,6 +129,7 @@ proptest! {
         let refusal = None;
         let breaker = Breaker::restore(BreakerSnapshot {
             state, generation, failures, streak, since, outstanding, successes, refusal, stale,
+            window: WindowCounts::NONE,
         });
         prop_assert_eq!(breaker.snapshot(&policy, at(now)).state, state);
         if let Ok((ticket, _)) = breaker.admit(&policy, at(now)) {

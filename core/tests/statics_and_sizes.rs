@@ -38,7 +38,23 @@ static RESTORED: Breaker = Breaker::restore(BreakerSnapshot {
     successes: 0,
     refusal: None,
     stale: 9,
+    window: WindowCounts::NONE,
 });
+static COUNTING: Breaker<CountWindow> = Breaker::with_window(match CountWindow::new(100) {
+    Ok(window) => window,
+    Err(_) => panic!("checked at compile time"),
+});
+static TIMING: Fuse<TimeWindow> = Fuse::from_circuit(
+    Circuit::from_parts(
+        Breaker::with_window(match TimeWindow::new(Duration::from_secs(30)) {
+            Ok(window) => window,
+            Err(_) => panic!("checked at compile time"),
+        }),
+        Bulkhead::new(),
+        TokenBucket::new(),
+    ),
+    CIRCUIT_POLICY,
+);
 static HALF_FULL: TokenBucket = TokenBucket::restore(&BUCKET_POLICY, Instant::ORIGIN, Tokens::ONE);
 
 #[test]
@@ -49,6 +65,8 @@ fn primitives_and_policies_are_built_at_compile_time() {
     assert!(BULKHEAD.try_enter(&BULKHEAD_POLICY));
     assert!(CIRCUIT.admit(&CIRCUIT_POLICY, now, Tokens::ONE).is_ok());
     assert!(FUSE.admit(now, Tokens::ONE).is_ok());
+    assert!(COUNTING.admit(&BREAKER_POLICY, now).is_ok());
+    assert!(TIMING.admit(now, Tokens::ONE).is_ok());
     assert_eq!(RESTORED.snapshot(&BREAKER_POLICY, now).stale, 9);
     assert!(RESTORED.admit(&BREAKER_POLICY, now).is_err());
     assert_eq!(HALF_FULL.peek(&BUCKET_POLICY, now), Tokens::ONE);
@@ -73,12 +91,16 @@ fn a_breaker_and_a_bucket_fit_into_40_bytes() {
 fn sizes_are_as_documented() {
     assert_eq!((size_of::<Breaker>(), size_of::<TokenBucket>(), size_of::<Bulkhead>()), (16, 8, 8));
     assert_eq!(size_of::<Circuit>(), 32);
+    assert_eq!((size_of::<CountWindow>(), size_of::<CountWindow<36>>()), (48, 304));
+    assert_eq!((size_of::<TimeWindow>(), size_of::<TimeWindow<60>>()), (120, 520));
+    assert_eq!((size_of::<Breaker<CountWindow>>(), size_of::<Breaker<TimeWindow>>()), (64, 136));
 }
 
 #[test]
 fn primitives_can_be_shared_and_permits_can_be_sent() {
     fn shared<T: Send + Sync>() {}
     shared::<(Breaker, TokenBucket, Bulkhead, Circuit, Fuse)>();
+    shared::<(Breaker<CountWindow>, Breaker<TimeWindow>, Circuit<CountWindow>, Fuse<TimeWindow>)>();
     shared::<(BreakerPolicy, BucketPolicy, BulkheadPolicy, CircuitPolicy, Backoff)>();
     shared::<(Ticket, Permit, Rejection, Transition, PolicyError)>();
 }

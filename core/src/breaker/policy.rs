@@ -1,10 +1,13 @@
 //! `BreakerPolicy`: when a breaker trips, how long it stays open and how it recovers; checked once, then only read.
 
+use super::rate::RateTrip;
 use super::state::{MAX_PROBES, MAX_STREAK, OpenTick};
 use crate::error::{PolicyError, check_count, check_milli, check_time};
 use crate::growth::grow;
 use crate::jitter::{Jitter, mix};
+use crate::outcome::Outcome;
 use crate::time::{Instant, nanos};
+use crate::window::{Mark, WindowCounts};
 use core::time::Duration;
 
 /// What makes a closed breaker open.
@@ -13,6 +16,9 @@ use core::time::Duration;
 pub enum Trip {
     /// This many failures in a row, 1 to 2^32-1.
     Consecutive(u32),
+    /// Failures or slow calls in the breaker's window, as rates or counts. See [`NoWindow`](crate::NoWindow) for a
+    /// breaker without one.
+    Rate(RateTrip),
     /// Nothing: outcomes are counted, the breaker never opens by itself.
     Never,
 }
@@ -85,6 +91,8 @@ pub struct BreakerPolicy {
     /// The wait after each streak of re-openings in nanoseconds, before jitter.
     waits: [u64; MAX_STREAK as usize + 1],
     lease: u64,
+    /// The duration in nanoseconds from which on a call is slow.
+    slow: Option<u64>,
 }
 
 impl BreakerPolicy {
@@ -112,7 +120,11 @@ impl BreakerPolicy {
             rest = longer;
             streak = streak.saturating_add(1);
         }
-        Self { config, waits, lease: nanos(config.probe_lease) }
+        let slow = match config.trip {
+            Trip::Rate(rate) => Some(nanos(rate.slow_call)),
+            Trip::Consecutive(_) | Trip::Never => None,
+        };
+        Self { config, waits, lease: nanos(config.probe_lease), slow }
     }
 
     /// The numbers that this policy was built from.
@@ -139,6 +151,47 @@ impl BreakerPolicy {
         now.as_nanos().saturating_sub(since.as_nanos()) >= self.lease
     }
 
+    /// Whether an outcome counts as a failure; `None` when it decides nothing.
+    #[inline]
+    pub(crate) const fn failed(&self, outcome: Outcome) -> Option<bool> {
+        match outcome {
+            Outcome::Success => Some(false),
+            Outcome::Failure => Some(true),
+            Outcome::Ignored => None,
+            Outcome::Cancelled if self.config.cancelled_is_failure => Some(true),
+            Outcome::Cancelled => None,
+        }
+    }
+
+    /// How a call that was admitted at `issued` and ends at `now` enters a window; `None` when it does not.
+    #[inline]
+    pub(crate) const fn mark(&self, outcome: Outcome, issued: Instant, now: Instant) -> Option<Mark> {
+        let Some(failed) = self.failed(outcome) else { return None };
+        let slow = match self.slow {
+            Some(slow) => now.as_nanos().saturating_sub(issued.as_nanos()) >= slow,
+            None => false,
+        };
+        Some(Mark { failed, slow })
+    }
+
+    /// Whether the counts of a window that holds at most `capacity` calls reach a threshold.
+    #[inline]
+    pub(crate) const fn is_reached(&self, counts: WindowCounts, capacity: u32) -> bool {
+        match &self.config.trip {
+            Trip::Rate(rate) => rate.is_reached(counts, capacity),
+            Trip::Consecutive(_) | Trip::Never => false,
+        }
+    }
+
+    /// From this many calls on, a fast success that joins them reaches no threshold.
+    #[inline]
+    pub(crate) const fn minimum_calls(&self) -> u32 {
+        match &self.config.trip {
+            Trip::Rate(rate) => rate.minimum_calls,
+            Trip::Consecutive(_) | Trip::Never => 0,
+        }
+    }
+
     /// How many probes may be outstanding after `successes` of them.
     #[inline]
     pub(crate) const fn ramp(&self, successes: u8) -> u8 {
@@ -154,10 +207,13 @@ impl Default for BreakerPolicy {
 }
 
 const fn check(config: &BreakerConfig) -> Result<(), PolicyError> {
-    if let Trip::Consecutive(failures) = config.trip
-        && let Err(error) = check_count("trip", failures as u64, 1, u32::MAX as u64)
-    {
-        return Err(error);
+    let trip = match config.trip {
+        Trip::Consecutive(failures) => check_count("trip", failures as u64, 1, u32::MAX as u64),
+        Trip::Rate(rate) => rate.check(),
+        Trip::Never => Ok(()),
+    };
+    if trip.is_err() {
+        return trip;
     }
     if let Err(error) = check_time("open_wait", config.open_wait, MIN_WAIT, MAX_WAIT) {
         return Err(error);

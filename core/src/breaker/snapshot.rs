@@ -4,6 +4,7 @@ use super::policy::BreakerPolicy;
 use super::state::{BreakerState, MAX_PROBES, MAX_STREAK, Mode, OpenTick, ProbeTick, Probing, State};
 use crate::time::Instant;
 use crate::wait::Wait;
+use crate::window::WindowCounts;
 
 /// What a breaker knew at one moment. Counts that its state does not keep are zero.
 ///
@@ -14,7 +15,7 @@ pub struct BreakerSnapshot {
     pub state: State,
     /// One more at every transition; wraps after 255.
     pub generation: u8,
-    /// Consecutive failures (Closed, ForcedClosed).
+    /// Consecutive failures (Closed, ForcedClosed); a breaker with a window does not count them under rates.
     pub failures: u32,
     /// Re-openings since the breaker last closed (Open, HalfOpen); saturates at 15.
     pub streak: u8,
@@ -28,6 +29,8 @@ pub struct BreakerSnapshot {
     pub refusal: Option<Wait>,
     /// Outcomes that came from an earlier generation or an expired probe. Saturates.
     pub stale: u64,
+    /// What the window holds; nothing in a breaker without one, and in states of which no calls enter.
+    pub window: WindowCounts,
 }
 
 impl BreakerSnapshot {
@@ -42,6 +45,7 @@ impl BreakerSnapshot {
             successes: 0,
             refusal: state.refusal(now, policy),
             stale: 0,
+            window: WindowCounts::NONE,
         };
         match state.mode {
             Mode::Closed { failures } | Mode::ForcedClosed { failures } => snapshot.failures = failures,

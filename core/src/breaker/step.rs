@@ -1,7 +1,7 @@
 //! The breaker's transitions as pure functions of state, time and policy.
 //!
 //! ```text
-//!                  failures reach the threshold
+//!                  a threshold is reached
 //!      +--------+ ------------------------------> +------+ <---------------+
 //!      | Closed |                                 | Open |                 |
 //!      +--------+ <---------------+               +------+   a probe fails |
@@ -47,7 +47,7 @@ pub struct Transition {
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Cause {
-    /// The failures reached the threshold of the trip policy.
+    /// The outcomes reached a threshold of the trip policy.
     Tripped,
     /// The open wait was over and a call came.
     WaitOver,
@@ -152,15 +152,18 @@ impl BreakerState {
         if stamp.generation != self.generation {
             return (self, Settled::Stale); // rule 2
         }
-        let failed = match outcome {
-            Outcome::Success => Some(false),
-            Outcome::Failure => Some(true),
-            Outcome::Ignored => None,
-            Outcome::Cancelled if policy.config().cancelled_is_failure => Some(true),
-            Outcome::Cancelled => None,
-        };
+        let failed = policy.failed(outcome);
         match self.mode {
-            Mode::Closed { failures } => self.settle_closed(failures, failed, now, policy),
+            Mode::Closed { failures } => {
+                let failures = count(failures, failed);
+                let reached = match policy.config().trip {
+                    Trip::Consecutive(threshold) => Some(threshold),
+                    Trip::Rate(rate) => rate.failures_in_a_row(),
+                    Trip::Never => None,
+                };
+                let trips = matches!(reached, Some(threshold) if failures >= threshold) && matches!(failed, Some(true));
+                self.settle_closed(failures, trips, now)
+            }
             Mode::ForcedClosed { failures } => {
                 let mode = Mode::ForcedClosed { failures: count(failures, failed) };
                 (self.with(mode), Settled::Counted(None))
@@ -175,19 +178,37 @@ impl BreakerState {
         }
     }
 
-    const fn settle_closed(
+    /// [`BreakerState::settle`] for a breaker with a window, which holds the outcome and says whether it has `reached`
+    /// a threshold.
+    ///
+    /// Under a policy of rates, failures in a row are not counted, so that a mixture of outcomes does not write here;
+    /// a success still ends a row that another policy has counted.
+    #[inline]
+    pub(crate) const fn settle_in_window(
         self,
-        failures: u32,
-        failed: Option<bool>,
+        stamp: Stamp,
+        outcome: Outcome,
         now: Instant,
         policy: &BreakerPolicy,
+        reached: bool,
     ) -> (Self, Settled) {
-        let failures = count(failures, failed);
-        let reached = match policy.config().trip {
-            Trip::Consecutive(threshold) => failures >= threshold && matches!(failed, Some(true)),
-            Trip::Never => false,
-        };
-        if reached {
+        match (self.mode, policy.config().trip) {
+            (Mode::Closed { failures }, Trip::Rate(_)) if stamp.generation == self.generation => {
+                let failures = if matches!(outcome, Outcome::Success) { 0 } else { failures };
+                self.settle_closed(failures, reached, now)
+            }
+            _ => self.settle(stamp, outcome, now, policy),
+        }
+    }
+
+    /// Whether calls of `generation` go to the window.
+    #[inline]
+    pub(crate) const fn keeps(self, generation: u8) -> bool {
+        self.generation == generation && matches!(self.mode, Mode::Closed { .. } | Mode::ForcedClosed { .. })
+    }
+
+    const fn settle_closed(self, failures: u32, trips: bool, now: Instant) -> (Self, Settled) {
+        if trips {
             return self.enter_counted(Mode::Open { since: OpenTick::at(now), streak: 0 }, Cause::Tripped);
         }
         (self.with(Mode::Closed { failures }), Settled::Counted(None))
@@ -231,6 +252,14 @@ impl BreakerState {
             Mode::Closed { failures: 0 } => (self, None),
             Mode::Closed { .. } => (self.enter(closed, Cause::Reset).0, None),
             _ => self.enter_reported(closed, Cause::Reset),
+        }
+    }
+
+    /// [`BreakerState::reset`] for a breaker with a window: always a new generation, for the window to start afresh.
+    pub(crate) const fn reset_window(self) -> (Self, Option<Transition>) {
+        match self.mode {
+            Mode::Closed { .. } => (self.enter(Mode::Closed { failures: 0 }, Cause::Reset).0, None),
+            _ => self.reset(),
         }
     }
 

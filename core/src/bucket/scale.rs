@@ -11,7 +11,8 @@ pub(crate) struct Scale {
 
 impl Scale {
     /// `numerator / denominator`: exact when it is a whole number, else rounded down at the 64th significant bit.
-    /// The quotient must lie in `2^-20 ..= 2^20`, and the numerator below `2^75`.
+    /// The quotient must lie in `2^-20 ..= 2^20`, and the numerator below `2^75`; or, where no inverse is wanted, be
+    /// `1 / denominator` for a denominator up to `2^63`.
     pub(crate) const fn quotient(numerator: u128, denominator: u128) -> Self {
         let (mut value, mut shift) = (numerator, 0_u32);
         // After this, 2^63 <= value / denominator, unless the quotient was whole to begin with.

@@ -4,6 +4,7 @@ use super::{Circuit, CircuitPolicy, Permit};
 use crate::breaker::Transition;
 use crate::clock::Clock;
 use crate::outcome::Outcome;
+use crate::window::{NoWindow, Window};
 
 /// A permit with its circuit and a clock. Dropped unsettled (a cancelled future, a `?`, a panic that unwinds) it
 /// settles as [`Outcome::Cancelled`], so nothing leaks.
@@ -27,15 +28,15 @@ use crate::outcome::Outcome;
 /// ```
 #[derive(Debug)]
 #[must_use = "dropping a guard cancels its call"]
-pub struct Guard<'a, C: Clock> {
-    circuit: &'a Circuit,
+pub struct Guard<'a, C: Clock, W: Window = NoWindow> {
+    circuit: &'a Circuit<W>,
     policy: &'a CircuitPolicy,
     clock: C,
     permit: Option<Permit>,
 }
 
-impl<'a, C: Clock> Guard<'a, C> {
-    pub(super) const fn new(circuit: &'a Circuit, policy: &'a CircuitPolicy, clock: C, permit: Permit) -> Self {
+impl<'a, C: Clock, W: Window> Guard<'a, C, W> {
+    pub(super) const fn new(circuit: &'a Circuit<W>, policy: &'a CircuitPolicy, clock: C, permit: Permit) -> Self {
         Self { circuit, policy, clock, permit: Some(permit) }
     }
 
@@ -57,7 +58,7 @@ impl<'a, C: Clock> Guard<'a, C> {
     }
 }
 
-impl<C: Clock> Drop for Guard<'_, C> {
+impl<C: Clock, W: Window> Drop for Guard<'_, C, W> {
     fn drop(&mut self) {
         self.end(Outcome::Cancelled);
     }

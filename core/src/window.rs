@@ -1,0 +1,95 @@
+//! `Window`: where a breaker keeps the latest outcomes, so that it can trip on rates.
+//!
+//! The window is part of a breaker's state and chosen by type; the thresholds are part of the policy
+//! ([`Trip::Rate`](crate::Trip::Rate)). So thresholds can be changed while the window lives on.
+//!
+//! | type | holds | bytes |
+//! |---|---|---|
+//! | [`NoWindow`] | nothing; trips on consecutive failures only | 0 |
+//! | [`CountWindow<WORDS>`] | the latest calls, up to 28 for each word | 16 + 8 x `WORDS`; 48 for up to 112 calls |
+//! | [`TimeWindow<SLOTS>`] | the calls of the latest span of time, in `SLOTS` slots | 40 + 8 x `SLOTS`; 120 for 10 |
+//!
+//! ```
+//! use fusebox_core::*;
+//!
+//! static BREAKER: Breaker<CountWindow> = Breaker::with_window(match CountWindow::new(100) {
+//!     Ok(window) => window,
+//!     Err(_) => panic!("checked at compile time"),
+//! });
+//! let half = RateTrip { minimum_calls: 10, ..RateTrip::DEFAULT }; // half of at least 10 calls
+//! let policy = BreakerPolicy::new(BreakerConfig { trip: Trip::Rate(half), ..BreakerConfig::DEFAULT })?;
+//! let now = Instant::from_nanos(0);
+//!
+//! for call in 0..10 {
+//!     let (ticket, _) = BREAKER.admit(&policy, now).expect("fewer than 10 calls");
+//!     BREAKER.settle(&policy, now, ticket, if call < 5 { Outcome::Failure } else { Outcome::Success });
+//! }
+//! assert_eq!(BREAKER.snapshot(&policy, now).state, State::Open);
+//! # Ok::<(), PolicyError>(())
+//! ```
+//!
+//! **What enters.** Successes and failures of calls that were admitted while the breaker was Closed or ForcedClosed, and
+//! that end in the same generation. Probes do not enter. A breaker that closes, or is reset or forced, starts afresh.
+//! A window records under every policy, so a change from consecutive failures to rates finds it filled.
+//!
+//! **Guarantees.** A trip is never lost: every record decides on counts that contain it, so when the record that
+//! reaches a threshold returns, the breaker is open. An outcome of an older generation never enters. The cost of a
+//! record does not depend on how many calls the window holds. When no call is being settled, the counts are exactly
+//! those of the outcomes in the window.
+//!
+//! **What a concurrent reader may see** is said at each window.
+
+mod count;
+mod counts;
+mod none;
+mod time;
+
+pub use count::CountWindow;
+pub use counts::WindowCounts;
+pub use none::NoWindow;
+pub use time::TimeWindow;
+
+pub(crate) use time::EXACT;
+
+use crate::time::Instant;
+use core::fmt;
+
+/// What a breaker keeps its latest outcomes in: [`NoWindow`], [`CountWindow`] or [`TimeWindow`]. Sealed.
+pub trait Window: Records + Send + Sync {}
+
+/// The operations of a window, for the breaker alone.
+pub trait Records: fmt::Debug {
+    /// Whether outcomes are kept at all.
+    const KEEPS: bool;
+
+    /// The most calls that the window can hold.
+    fn capacity(&self) -> u32;
+
+    /// Records a call that was admitted in `generation`, and returns the counts that contain it; `None` when there is
+    /// nothing to decide, because the generation has passed, or because the call is a fast success that joins at least
+    /// `minimum_calls`. Where the window holds another generation, `is_current` tells whether this one is newer.
+    fn record(
+        &self,
+        generation: u8,
+        mark: Mark,
+        now: Instant,
+        minimum_calls: u32,
+        is_current: impl Fn() -> bool,
+    ) -> Option<WindowCounts>;
+
+    /// Forgets `generation`, which has ended.
+    fn finish(&self, generation: u8);
+
+    /// The counts of `generation` at `now`. Only reads.
+    fn counts(&self, generation: u8, now: Instant) -> WindowCounts;
+
+    /// Enters `counts` into a window that has seen nothing, as calls of `generation` that ended at `now`.
+    fn refill(&self, generation: u8, counts: WindowCounts, now: Instant);
+}
+
+/// One call in a window.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Mark {
+    pub(crate) failed: bool,
+    pub(crate) slow: bool,
+}

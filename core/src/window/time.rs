@@ -1,0 +1,215 @@
+//! `TimeWindow`: the calls that ended within the latest span of time, in slots.
+//!
+//! One word says which slot is the latest, and there is a word for each slot. One record:
+//!
+//! ```text
+//!  1. load the clock word: has a slot length passed since, or is it of an older generation?
+//!  2. only if so: exchange it, and empty the slots that have left the window
+//!  3. exchange the slot's word: one more call
+//!  4. load the clock word and all slots, and add up those in the window; unless it is a fast success that joins
+//!     `minimum_calls` or more in its slot, which can only lower the rates that the others have decided on
+//! ```
+//!
+//! The window moves by whole slots: it covers the current slot so far and all of the others, so between
+//! `span - span / SLOTS` and `span`.
+//!
+//! **Why a trip is never lost.** Each record adds first and sums afterwards. Of two records in different slots at least
+//! one sees the other's call, because all accesses to words have one order that all threads agree on.
+//!
+//! **Time in any order.** A reading that lies behind by less than the span counts in the slot of its own time. One that
+//! lies further behind says that the clock went back: the window goes on from there, forgets nothing, and lets
+//! everything expire within one span. So no failure counts for longer than two spans, however the clock moves. A jump
+//! ahead expires what a wait of that length would.
+//!
+//! **A slot that is full.** When a slot holds 2^18 calls, or 2^17 failures or slow calls, all of its counts are halved:
+//! its rates stay, to 2^-16, but it weighs at most half. Rates are exact up to 131,071 calls in a slot, and right beyond
+//! as long as the calls of full slots went alike. Absolute counts are exact up to 131,071 calls in a slot.
+//!
+//! **Why a wrapped sequence is harmless.** Slots that have left the window are emptied whenever it moves, and between
+//! two records it moves by three windows at most, so numbers 64 windows apart never meet. A record that stops between
+//! two steps for exactly 64 windows can count one outcome in the wrong one.
+//!
+//! **What a concurrent reader may see.** A slot's counts belong together; slots are read one after another. So the sum
+//! may lack calls that end meanwhile in a slot that it has passed, and contain later ones of another slot. A call that
+//! is as old as the window when it is recorded may not be counted at all.
+//!
+//! **Not guaranteed.** A call that is settled with a reading older than the span looks like a clock that went back, and
+//! the next reading like a jump ahead, which expires the window.
+//!
+//! A threshold that a change of policy lowers decides from the next failure, slow call or slot on.
+//!
+//! **Cost of a record**, besides the breaker's loads: 2 loads and 1 exchange for most successes of a busy breaker; with
+//! the sum 3 + `SLOTS` loads and 1 exchange; once for each slot length up to 1 + `SLOTS` exchanges more.
+
+mod latest;
+mod slot;
+
+use self::latest::{Latest, MAX_SLOTS};
+use self::slot::Slot;
+use super::{Mark, Records, Window, WindowCounts};
+use crate::bucket::scale::Scale;
+use crate::error::{PolicyError, check_time};
+use crate::time::{Instant, low32, nanos};
+use crate::word::Word;
+use core::time::Duration;
+
+pub(crate) use self::slot::EXACT;
+
+const MIN_SPAN: Duration = Duration::from_secs(1);
+const MAX_SPAN: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// The calls that ended within the latest span of time, in `SLOTS` slots, 2 to 63. See [`Window`] for what enters.
+///
+/// A record costs one exchange and a load for each slot, however many calls there are. 40 + 8 x `SLOTS` bytes; no
+/// allocation.
+///
+/// ```
+/// use core::time::Duration;
+/// use fusebox_core::{Breaker, TimeWindow};
+///
+/// let breaker: Breaker<TimeWindow> = Breaker::with_window(TimeWindow::new(Duration::from_secs(30))?);
+/// let error = TimeWindow::<10>::new(Duration::from_millis(999)).unwrap_err();
+/// assert_eq!(error.to_string(), "window.span is 999ms: allowed is 1s to 31536000s");
+/// # Ok::<(), fusebox_core::PolicyError>(())
+/// ```
+#[derive(Debug)]
+pub struct TimeWindow<const SLOTS: usize = 10> {
+    latest: Word<Latest>,
+    slots: [Word<Slot>; SLOTS],
+    /// Slot lengths in a nanosecond.
+    scale: Scale,
+    span: Duration,
+}
+
+impl<const SLOTS: usize> TimeWindow<SLOTS> {
+    const COUNT: u32 = {
+        assert!(SLOTS >= 2 && SLOTS <= MAX_SLOTS as usize, "a time window has 2 to 63 slots");
+        low32(SLOTS as u64)
+    };
+
+    /// An empty window of `span`, 1 s to 365 days.
+    ///
+    /// # Errors
+    /// When the span is outside of its range. A number of slots outside of its range does not compile.
+    pub const fn new(span: Duration) -> Result<Self, PolicyError> {
+        if let Err(error) = check_time("window.span", span, MIN_SPAN, MAX_SPAN) {
+            return Err(error);
+        }
+        let scale = Scale::quotient(1, nanos(span).div_ceil(Self::COUNT as u64) as u128);
+        Ok(Self { latest: Word::from_bits(0), slots: [const { Word::from_bits(0) }; SLOTS], scale, span })
+    }
+
+    /// The time that the window covers.
+    pub const fn span(&self) -> Duration {
+        self.span
+    }
+
+    #[inline]
+    fn tick(&self, now: Instant) -> u64 {
+        self.scale.floor(now.as_nanos())
+    }
+
+    /// The word of the slot numbered `sequence`.
+    #[inline]
+    fn slot(&self, sequence: u32) -> Option<&Word<Slot>> {
+        let index = sequence.checked_rem(Self::COUNT)?;
+        self.slots.get(index as usize)
+    }
+
+    /// The sum of the slots in the window. Only reads.
+    #[inline]
+    fn sum(&self, latest: Latest) -> WindowCounts {
+        let mut sum = WindowCounts::NONE;
+        for slot in &self.slots {
+            let slot = slot.load();
+            if slot.sequence().is_some_and(|sequence| latest.holds(sequence, Self::COUNT)) {
+                sum.calls = sum.calls.saturating_add(slot.counts.calls);
+                sum.failures = sum.failures.saturating_add(slot.counts.failures);
+                sum.slow = sum.slow.saturating_add(slot.counts.slow);
+            }
+        }
+        sum
+    }
+
+    /// Empties the slots that have left the window, so that their numbers do not come back.
+    fn tidy(&self, latest: Latest) {
+        for slot in &self.slots {
+            slot.transition(|slot| {
+                let old = slot.sequence().is_some_and(|sequence| latest.has_left(sequence, Self::COUNT));
+                (if old { Slot::EMPTY } else { slot }, ())
+            });
+        }
+    }
+}
+
+impl<const SLOTS: usize> Window for TimeWindow<SLOTS> {}
+
+impl<const SLOTS: usize> Records for TimeWindow<SLOTS> {
+    const KEEPS: bool = true;
+
+    fn capacity(&self) -> u32 {
+        u32::MAX
+    }
+
+    #[inline]
+    fn record(
+        &self,
+        generation: u8,
+        mark: Mark,
+        now: Instant,
+        minimum_calls: u32,
+        is_current: impl Fn() -> bool,
+    ) -> Option<WindowCounts> {
+        let tick = self.tick(now);
+        let (moved, sequence) = self.latest.transition(|latest| {
+            let own = if latest.generation == generation {
+                latest
+            } else if is_current() {
+                latest.restarted(generation, Self::COUNT)
+            } else {
+                return (latest, None);
+            };
+            let (next, sequence) = own.follow(tick, Self::COUNT);
+            (next, Some((next.sequence != latest.sequence, sequence)))
+        })?;
+        if moved {
+            self.tidy(self.latest.load());
+        }
+        let joined = self.slot(sequence)?.transition(|slot| {
+            let own = slot.sequence() == Some(sequence);
+            let in_window = own || {
+                let latest = self.latest.load();
+                latest.generation == generation && latest.holds(sequence, Self::COUNT)
+            };
+            (slot.add(sequence, mark, in_window), if own { slot.counts.calls } else { 0 })
+        });
+        if !moved && mark == Mark::default() && joined > 0 && joined >= minimum_calls {
+            return None; // the rates were decided on before, and this call lowers them
+        }
+        let latest = self.latest.load();
+        (latest.generation == generation).then(|| self.sum(latest))
+    }
+
+    fn finish(&self, generation: u8) {
+        self.latest.transition(|latest| {
+            let over = latest.generation == generation;
+            (if over { latest.restarted(generation.wrapping_add(1), Self::COUNT) } else { latest }, ())
+        });
+    }
+
+    fn counts(&self, generation: u8, now: Instant) -> WindowCounts {
+        let latest = self.latest.load();
+        if latest.generation != generation {
+            return WindowCounts::NONE;
+        }
+        self.sum(latest.follow(self.tick(now), Self::COUNT).0)
+    }
+
+    fn refill(&self, generation: u8, counts: WindowCounts, now: Instant) {
+        let latest = Latest { generation, sequence: 0, tick: self.tick(now) };
+        self.latest.transition(|_| (latest, ()));
+        if let Some(slot) = self.slot(latest.sequence) {
+            slot.transition(|_| (Slot::with(latest.sequence, counts), ()));
+        }
+    }
+}
