@@ -85,7 +85,7 @@ pub use breaker::{
     Admission, Breaker, BreakerConfig, BreakerPolicy, BreakerSnapshot, BreakerState, Cause, Forced, Settled, Stamp,
     State, Ticket, Transition, Trip,
 };
-pub use bucket::{BucketPolicy, BucketState, Rate, TokenBucket};
+pub use bucket::{Booking, BucketPolicy, BucketSnapshot, BucketState, Demand, Rate, TokenBucket};
 pub use bulkhead::{Bulkhead, BulkheadPolicy};
 pub use circuit::{Circuit, CircuitPolicy, CircuitSnapshot, Guard, Part, Permit, Rejection};
 pub use clock::Clock;
@@ -93,7 +93,7 @@ pub use error::{PolicyError, Quantity};
 pub use fuse::Fuse;
 pub use jitter::Jitter;
 pub use outcome::Outcome;
-pub use priority::Priority;
+pub use priority::{Class, Priority, PriorityConfig, PriorityPolicy};
 pub use time::Instant;
 pub use tokens::Tokens;
 pub use wait::Wait;
