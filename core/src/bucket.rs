@@ -20,29 +20,68 @@
 //!
 //! The formula and the layout of the word are in `bucket/state.rs`; how a rate becomes exact, in `bucket/policy.rs`.
 //!
-//! **Guarantees.** In any interval at most burst + rate x length is admitted; a denial is right for some order of the
-//! concurrent calls; the polling pattern does not change the rate; a refund never lifts the level above the burst; a
-//! clock that goes back lengthens a denial by at most one burst's refill (or one second, where that is longer), one
-//! that jumps ahead grants at most a burst. Readings that are late by no more than that, because threads race, change
-//! none of this.
+//! # Booking ahead
 //!
-//! **Not guaranteed.** Nobody is queued: who asks first after the refill gets the token. All callers must pass the same
-//! policy; [`TokenBucket::change_policy`] moves the state to another one.
+//! Under a policy with a *debt cap* a call can take tokens that have not flowed in yet, and is told when to go:
 //!
-//! **Cost.** Admission: one load and one compare-exchange, retried while other calls commit first. Denial: one load.
-//! One 64x64-bit multiplication, no division. 8 bytes; no allocation.
+//! ```
+//! use fusebox_core::{BucketPolicy, Instant, Rate, TokenBucket, Tokens};
+//! use core::time::Duration;
+//!
+//! let policy = BucketPolicy::new(Rate::per_second(2), Tokens::ONE)?.with_debt(Tokens::whole(3))?;
+//! let (bucket, now, max_wait) = (TokenBucket::new(), Instant::from_nanos(0), Duration::from_secs(1));
+//!
+//! let first = bucket.reserve(&policy, now, Tokens::ONE, max_wait).expect("full");
+//! let second = bucket.reserve(&policy, now, Tokens::ONE, max_wait).expect("ready in half a second");
+//! assert_eq!((first.ready_at().as_nanos(), second.ready_at().as_nanos()), (0, 500_000_000));
+//! assert_eq!(bucket.cancel(&policy, now, second), Tokens::ONE);
+//! # Ok::<(), fusebox_core::PolicyError>(())
+//! ```
+//!
+//! Bookings are ready in the order in which they were made. While there is debt, [`TokenBucket::try_acquire`] refuses:
+//! those who booked go first.
+//!
+//! # Guarantees
+//!
+//! - In any interval at most burst + rate x length is admitted, net of what is given back in it. A booking counts where
+//!   it is ready, which is rounded up to a nanosecond: then it is rate x (length + 1 ns). Counted where they are made,
+//!   bookings add the debt cap.
+//! - A denial is right for some order of the concurrent calls. Its wait is exact: the same call is admitted, or booked,
+//!   at that nanosecond and not before, if nobody else comes.
+//! - The polling pattern does not change the rate. A refund or a cancel never lifts the level above the burst.
+//! - A clock that goes back lengthens a denial by at most the refill of the debt cap and one burst (or one second, where
+//!   that is longer); one that jumps ahead grants at most a burst. Readings that are late by no more than one burst's
+//!   refill or one second, because threads race, change none of this.
+//!
+//! # Not guaranteed
+//!
+//! Who does not book is not queued: who asks first after the refill gets the token. All callers must pass the same
+//! policy; [`TokenBucket::change_policy`] moves the state to another one. A *refund* while others have booked makes
+//! room at the end of the line, so that as much as was refunded may become ready together with the last of them.
+//!
+//! # Cost
+//!
+//! Admission and booking: one load and one compare-exchange, retried while other calls commit first. Denial: one load.
+//! One 64x64-bit multiplication, a few more to work out a wait; no division. 8 bytes; no allocation.
 
+mod booking;
+mod demand;
 mod policy;
 pub(crate) mod scale;
+mod snapshot;
 mod state;
 
+pub use booking::Booking;
+pub use demand::Demand;
 pub use policy::{BucketPolicy, Rate};
+pub use snapshot::BucketSnapshot;
 pub use state::BucketState;
 
-use crate::time::Instant;
+use crate::time::{Instant, nanos};
 use crate::tokens::Tokens;
 use crate::wait::Wait;
 use crate::word::Word;
+use core::time::Duration;
 
 /// A token bucket: state only, the policy is an argument. See the [module documentation](self).
 #[derive(Debug)]
@@ -61,6 +100,11 @@ impl TokenBucket {
         Self { word: Word::from_bits(BucketState::with_level(level, now, policy).bits()) }
     }
 
+    /// A bucket that holds, or owes, what `snapshot` says at `now`; values beyond the policy's range saturate.
+    pub const fn resume(policy: &BucketPolicy, now: Instant, snapshot: BucketSnapshot) -> Self {
+        Self { word: Word::from_bits(BucketState::restored(snapshot, now, policy).bits()) }
+    }
+
     /// Takes `cost` tokens at `now`.
     ///
     /// # Errors
@@ -71,9 +115,82 @@ impl TokenBucket {
         self.word.transition(|state| state.take(cost, now, policy))
     }
 
+    /// [`TokenBucket::try_acquire`] for a call that leaves something to others, such as the one of a
+    /// [class](crate::PriorityPolicy::demand).
+    ///
+    /// # Errors
+    /// As [`TokenBucket::try_acquire`]; [`Wait::Never`] when cost and what is to be left exceed the burst together.
+    #[inline]
+    pub fn try_acquire_as(&self, policy: &BucketPolicy, now: Instant, demand: Demand) -> Result<(), Wait> {
+        self.word.transition(|state| state.take_as(demand, now, policy))
+    }
+
+    /// Takes `cost` tokens at `now`, in advance where there are none: the booking says when to go, at most `max_wait`
+    /// after `now`.
+    ///
+    /// # Errors
+    /// How long until the same booking is accepted if nobody else comes, because it would wait for longer than
+    /// `max_wait` or exceed the policy's debt cap; [`Wait::Never`] when the cost exceeds the burst, or when the time to
+    /// go lies beyond the end of the clock. A denial writes nothing (but for a clock that went back).
+    pub fn reserve(
+        &self,
+        policy: &BucketPolicy,
+        now: Instant,
+        cost: Tokens,
+        max_wait: Duration,
+    ) -> Result<Booking, Wait> {
+        self.reserve_as(policy, now, Demand::plain(cost), max_wait)
+    }
+
+    /// [`TokenBucket::reserve`] for a call that leaves something to others. It is ready when its cost is there *and*
+    /// what it leaves; among calls that leave alike the order of booking is the order of going.
+    ///
+    /// # Errors
+    /// As [`TokenBucket::reserve`]; [`Wait::Never`] when cost and what is to be left exceed the burst together.
+    pub fn reserve_as(
+        &self,
+        policy: &BucketPolicy,
+        now: Instant,
+        demand: Demand,
+        max_wait: Duration,
+    ) -> Result<Booking, Wait> {
+        let max_wait = nanos(max_wait);
+        self.word.transition(|state| state.book(demand, max_wait, now, policy))
+    }
+
+    /// Ends a booking whose call does not go, gives back what can still be given, and says how much that is.
+    ///
+    /// - Nobody stands behind it, or all who did have given their places back: everything, so that the next one to book
+    ///   gets its place. Cancelling in the reverse order of booking gives everything back.
+    /// - Somebody does, and there is debt: nothing. Their time was told and stays; a place in the middle of the line
+    ///   cannot be given again at the end of it without exceeding the burst there. It stays taken until the debt is paid.
+    /// - There is no debt any more: everything, as a refund.
+    ///
+    /// In each case no more than lifts the level to the burst.
+    #[allow(clippy::needless_pass_by_value, reason = "a booking is cancelled once")]
+    pub fn cancel(&self, policy: &BucketPolicy, now: Instant, booking: Booking) -> Tokens {
+        self.word.transition(|state| state.cancel(&booking, now, policy))
+    }
+
     /// The tokens available at `now`, rounded down to thousandths. Only reads.
     pub fn peek(&self, policy: &BucketPolicy, now: Instant) -> Tokens {
         self.word.load().level(now, policy)
+    }
+
+    /// The first instant at which `demand`, refused at `now`, is admitted if nobody else comes: not a nanosecond before
+    /// it. `None` where it would be admitted at `now`, or never. Only reads.
+    pub fn next_change(&self, policy: &BucketPolicy, now: Instant, demand: Demand) -> Option<Instant> {
+        self.word.load().next_change(demand, now, policy)
+    }
+
+    /// Whether forgetting this bucket cannot be observed from `now` on: it is full, and nothing is booked. Only reads.
+    pub fn is_fresh(&self, policy: &BucketPolicy, now: Instant) -> bool {
+        self.word.load().is_fresh(now, policy)
+    }
+
+    /// The level and the debt at `now`, to show and to [`resume`](TokenBucket::resume) from. Only reads.
+    pub fn snapshot(&self, policy: &BucketPolicy, now: Instant) -> BucketSnapshot {
+        self.word.load().snapshot(now, policy)
     }
 
     /// Gives back `cost` tokens that were acquired but not used. The level never rises above the burst.
@@ -82,7 +199,8 @@ impl TokenBucket {
         self.word.transition(|state| (state.give_back(cost, now, policy), ()));
     }
 
-    /// Moves the bucket from one policy to another and keeps its fill level as a share of the burst.
+    /// Moves the bucket from one policy to another and keeps its fill level as a share of the burst. Debt is a level
+    /// below zero and scales alike, up to the new policy's cap. Bookings keep the time that they were told.
     ///
     /// Calls that still pass `old` afterwards misread the level, by at most one burst.
     pub fn change_policy(&self, old: &BucketPolicy, new: &BucketPolicy, now: Instant) {

@@ -89,7 +89,7 @@ pub use breaker::{
     Admission, Breaker, BreakerConfig, BreakerPolicy, BreakerSnapshot, BreakerState, Cause, Forced, RateTrip, Settled,
     Stamp, State, Ticket, Transition, Trip,
 };
-pub use bucket::{BucketPolicy, BucketState, Rate, TokenBucket};
+pub use bucket::{Booking, BucketPolicy, BucketSnapshot, BucketState, Demand, Rate, TokenBucket};
 pub use bulkhead::{Bulkhead, BulkheadPolicy};
 pub use circuit::{Circuit, CircuitPolicy, CircuitSnapshot, Guard, Part, Permit, Rejection};
 pub use clock::Clock;
@@ -98,7 +98,7 @@ pub use fuse::Fuse;
 pub use jitter::Jitter;
 pub use outcome::Outcome;
 pub use panel::{Panel, PanelError};
-pub use priority::Priority;
+pub use priority::{Class, Priority, PriorityConfig, PriorityPolicy};
 pub use time::Instant;
 pub use tokens::Tokens;
 pub use wait::Wait;

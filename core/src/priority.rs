@@ -1,9 +1,13 @@
-//! `Priority`: how much of a shared bucket a call costs.
+//! `Priority`: the classes of calls on one shared bucket.
+
+mod policy;
+
+pub use policy::{Class, PriorityConfig, PriorityPolicy};
 
 use crate::tokens::Tokens;
 
 /// The importance of a call. All priorities draw on the same bucket, so that they really compete; an important call
-/// costs less of it. Complete.
+/// costs less of it, and under a [`PriorityPolicy`] finds tokens that others may not touch. Complete.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Priority {
     /// Costs two tokens.
@@ -18,7 +22,10 @@ pub enum Priority {
 }
 
 impl Priority {
-    /// What a call of this priority takes from the bucket.
+    /// All of them, the least important first.
+    pub const ALL: [Self; 4] = [Self::Low, Self::Normal, Self::High, Self::Critical];
+
+    /// What a call of this priority takes from the bucket, where no [`PriorityPolicy`] says otherwise.
     pub const fn cost(self) -> Tokens {
         match self {
             Self::Low => Tokens::milli(2_000),

@@ -14,9 +14,8 @@
 //! rate to 2^-63 and never exceeds it; at a single moment it may be ahead by less than one unit, 2 ns of refill.
 
 use super::scale::Scale;
-use crate::error::{PolicyError, Quantity, check_time};
-use crate::time::low;
-use crate::time::nanos;
+use crate::error::{PolicyError, Quantity, check_milli, check_time};
+use crate::time::{Instant, low, nanos};
 use crate::tokens::Tokens;
 use core::time::Duration;
 
@@ -53,9 +52,11 @@ impl Rate {
 pub struct BucketPolicy {
     rate: Rate,
     burst: Tokens,
+    debt: Tokens,
     units_per_milli: u64,
     burst_units: u64,
-    most_owed: u64,
+    debt_units: u64,
+    leeway: u64,
     units_per_nano: Scale,
     nanos_per_unit: Scale,
 }
@@ -64,7 +65,7 @@ const SECOND: u64 = 1_000_000_000;
 const DAY: u64 = 86_400 * SECOND;
 const MAX_PERIOD: Duration = Duration::from_nanos(DAY.saturating_mul(365));
 const MAX_UNITS_PER_NANO: u128 = 1_000;
-/// Keeps sums of two fill levels within the word's 63 bits.
+/// Keeps burst, debt and leeway together within half of the word's 63 bits.
 const MAX_BURST_UNITS: u64 = 1 << 60;
 
 impl BucketPolicy {
@@ -97,12 +98,37 @@ impl BucketPolicy {
         Ok(Self {
             rate,
             burst,
+            debt: Tokens::ZERO,
             units_per_milli,
             burst_units,
-            most_owed: burst_units.saturating_add(leeway),
+            debt_units: 0,
+            leeway,
             units_per_nano,
             nanos_per_unit: units_per_nano.inverse(),
         })
+    }
+
+    /// The same policy with a debt cap: how many tokens may be booked ahead of the refill, 0 by default.
+    ///
+    /// ```
+    /// use fusebox_core::{BucketPolicy, Rate, Tokens};
+    ///
+    /// let policy = BucketPolicy::new(Rate::per_second(2), Tokens::whole(10))?.with_debt(Tokens::whole(4))?;
+    /// assert_eq!(policy.debt(), Tokens::whole(4)); // nobody waits longer than 2 s for a booking
+    /// # Ok::<(), fusebox_core::PolicyError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the debt exceeds 2^60 units, the bound of the burst in [`BucketPolicy::new`].
+    pub const fn with_debt(self, debt: Tokens) -> Result<Self, PolicyError> {
+        let max = match MAX_BURST_UNITS.checked_div(self.units_per_milli) {
+            Some(max) => max,
+            None => 0,
+        };
+        match check_milli("debt", debt.as_milli(), 0, max) {
+            Ok(()) => Ok(Self { debt, debt_units: debt.as_milli().saturating_mul(self.units_per_milli), ..self }),
+            Err(error) => Err(error),
+        }
     }
 
     /// The rate.
@@ -115,9 +141,14 @@ impl BucketPolicy {
         self.burst
     }
 
+    /// The most tokens that may be booked ahead.
+    pub const fn debt(&self) -> Tokens {
+        self.debt
+    }
+
     /// Units that have flowed in since the clock's origin, modulo 2^63.
     #[inline]
-    pub(crate) const fn inflow(&self, now: crate::Instant) -> u64 {
+    pub(crate) const fn inflow(&self, now: Instant) -> u64 {
         self.units_per_nano.floor(now.as_nanos())
     }
 
@@ -127,11 +158,17 @@ impl BucketPolicy {
         self.burst_units
     }
 
-    /// The most units that a full bucket may lack: the burst, and the leeway for readings that are late, which is what
-    /// flows in within one second or the burst, whichever is more.
+    /// The most units that a full bucket lacks once the debt cap is booked.
+    #[inline]
+    pub(crate) const fn most_booked(&self) -> u64 {
+        self.burst_units.saturating_add(self.debt_units)
+    }
+
+    /// The most units that a full bucket may seem to lack: what can be booked, and the leeway for readings that are
+    /// late, which is what flows in within one second or the burst, whichever is more.
     #[inline]
     pub(crate) const fn most_owed(&self) -> u64 {
-        self.most_owed
+        self.most_booked().saturating_add(self.leeway)
     }
 
     /// The cost in units; a cost beyond the burst saturates above it.
@@ -148,10 +185,25 @@ impl BucketPolicy {
         }
     }
 
-    /// The least time in which `units` flow in, rounded up.
-    #[inline]
-    pub(crate) const fn refill_nanos(&self, units: u64) -> u64 {
-        self.nanos_per_unit.ceil(units)
+    /// Thousandths that cover `units`.
+    pub(crate) const fn tokens_rounded_up(&self, units: u64) -> Tokens {
+        self.tokens(units.saturating_add(self.units_per_milli.saturating_sub(1)))
+    }
+
+    /// The least number of nanoseconds after `now` at which `units` have flowed in: exact, so that the instant it
+    /// names depends on the mark alone and not on when somebody asked.
+    pub(crate) const fn wait(&self, now: Instant, units: u64) -> u64 {
+        // The product with the inverse is enough, and a few nanoseconds too much where a factor was rounded.
+        let mut wait = self.nanos_per_unit.ceil(units);
+        let start = self.inflow(now);
+        while let Some(earlier) = wait.checked_sub(1) {
+            let then = Instant::from_nanos(now.as_nanos().saturating_add(earlier));
+            if self.inflow(then).wrapping_sub(start) < units {
+                break;
+            }
+            wait = earlier;
+        }
+        wait
     }
 }
 

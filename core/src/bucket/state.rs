@@ -11,7 +11,17 @@
 //!
 //! take cost:  owed + cost <= burst   ->  mark = inflow + owed + cost
 //!             otherwise denied; (owed + cost - burst) units must flow in first
+//! book cost:  owed + cost <= burst + debt cap   ->  the same, ready when inflow = mark - burst
 //! ```
+//!
+//! A demand that must leave tokens for others sees a burst that is smaller by them; the mark is the same.
+//!
+//! **Bookings** stand one behind the other: each takes the stretch of inflow between the mark before it and the mark
+//! after it. When it is ready follows from its end alone, so bookings are ready in the order in which they were made.
+//! A *cancel* gives the stretch back where nobody stands behind it: the booking's end is still the mark. Where somebody
+//! does, and there is debt, it gives nothing: the mark would fall behind the end of a booking whose time was told, a
+//! newcomer would get the same time, and both together could exceed the burst. Without debt everybody's time has come,
+//! and a booking is given back like any token. (golang.org/x/time/rate keeps back what was booked later, too.)
 //!
 //! ```text
 //!  bit   63                                                    0
@@ -28,11 +38,14 @@
 //! **A clock that goes back** lowers the inflow, so more seems to be owed. It may be a reading that is merely late: a
 //! thread read the clock, was preempted, and others came first. Nothing is written then, or every late reading would
 //! leave tokens behind for those on time. A clock that really went back must not deny for as long as the step, so the
-//! mark is never more than the burst and a *leeway* ahead: where it would be, a denial moves it down to that. The
-//! leeway is one burst's refill or one second, whichever is longer. This is the only denial that writes. Should the
-//! clock jump ahead again, what lies between counts as time that passed: it refills at most a burst.
+//! mark is never more than the burst, the debt cap and a *leeway* ahead: where it would be, a denial moves it down to
+//! that. The leeway is one burst's refill or one second, whichever is longer. This is the only denial that writes.
+//! Should the clock jump ahead again, what lies between counts as time that passed: it refills at most a burst.
 
+use super::booking::Booking;
+use super::demand::Demand;
 use super::policy::BucketPolicy;
+use super::snapshot::BucketSnapshot;
 use crate::field::Field;
 use crate::time::{Instant, low};
 use crate::tokens::Tokens;
@@ -63,21 +76,68 @@ impl BucketState {
     /// Takes `cost` at `now`, or says how long to wait for it.
     #[inline]
     pub const fn take(self, cost: Tokens, now: Instant, policy: &BucketPolicy) -> (Self, Result<(), Wait>) {
-        let (cost, burst) = (policy.units(cost), policy.burst_units());
+        self.take_as(Demand::plain(cost), now, policy)
+    }
+
+    /// Takes what `demand` asks at `now`, or says how long to wait for it.
+    #[inline]
+    pub const fn take_as(self, demand: Demand, now: Instant, policy: &BucketPolicy) -> (Self, Result<(), Wait>) {
+        let (cost, limit) = limits(demand, policy);
         if cost == 0 {
             return (self, Ok(()));
         }
-        if cost > burst {
+        if cost > limit {
             return (self, Err(Wait::Never));
         }
-        let (most, owed) = (policy.most_owed(), self.owed(now, policy));
-        // the clock went back by more than a late reading explains
-        let (state, owed) = if owed > most { (Self::owing(most, now, policy), most) } else { (self, owed) };
+        let (state, owed) = self.believable(now, policy);
         let wanted = owed.saturating_add(cost);
-        if wanted <= burst {
+        if wanted <= limit {
             return (Self::owing(wanted, now, policy), Ok(()));
         }
-        (state, Err(Wait::Nanos(policy.refill_nanos(wanted.saturating_sub(burst)))))
+        (state, Err(Wait::Nanos(policy.wait(now, wanted.saturating_sub(limit)))))
+    }
+
+    /// Books what `demand` asks, to go within `max_wait` nanoseconds, or says how long until that can be booked.
+    pub const fn book(
+        self,
+        demand: Demand,
+        max_wait: u64,
+        now: Instant,
+        policy: &BucketPolicy,
+    ) -> (Self, Result<Booking, Wait>) {
+        let (cost, limit) = limits(demand, policy);
+        if cost == 0 {
+            return (self, Ok(Booking { ready_at: now, cost: demand.cost, mark: None }));
+        }
+        if cost > limit {
+            return (self, Err(Wait::Never));
+        }
+        let (state, owed) = self.believable(now, policy);
+        let wanted = owed.saturating_add(cost);
+        let wait = policy.wait(now, wanted.saturating_sub(limit));
+        let Some(ready_at) = now.as_nanos().checked_add(wait) else {
+            return (state, Err(Wait::Never)); // beyond the end of the clock
+        };
+        let bookable = limit.saturating_add(policy.most_booked().saturating_sub(policy.burst_units()));
+        if wanted <= bookable && wait <= max_wait {
+            let next = Self::owing(wanted, now, policy);
+            let booking = Booking { ready_at: Instant::from_nanos(ready_at), cost: demand.cost, mark: next.mark };
+            return (next, Ok(booking));
+        }
+        // Until `ready_at` is near enough, and until the debt has room: neither moves while nobody else comes.
+        let (near, room) = (wait.saturating_sub(max_wait), policy.wait(now, wanted.saturating_sub(bookable)));
+        (state, Err(Wait::Nanos(if near > room { near } else { room })))
+    }
+
+    /// Gives back what can still be given of `booking`, and says how much that was.
+    pub const fn cancel(self, booking: &Booking, now: Instant, policy: &BucketPolicy) -> (Self, Tokens) {
+        let (Some(mark), Some(booked)) = (self.mark, booking.mark) else { return (self, Tokens::ZERO) };
+        let owed = self.owed(now, policy);
+        if mark != booked && owed > policy.burst_units() {
+            return (self, Tokens::ZERO); // others wait behind it, and were told their time
+        }
+        let left = owed.saturating_sub(policy.units(booking.cost));
+        (Self::owing(left, now, policy), policy.tokens(owed.saturating_sub(left)))
     }
 
     /// Gives `cost` back at `now`; the level never rises above the burst.
@@ -94,26 +154,69 @@ impl BucketState {
         policy.tokens(policy.burst_units().saturating_sub(self.owed(now, policy)))
     }
 
-    /// The same fill level, as a share of the burst, under another policy.
+    /// The tokens booked ahead of the refill at `now`, rounded up to thousandths; at most the policy's debt cap.
+    pub const fn debt(self, now: Instant, policy: &BucketPolicy) -> Tokens {
+        let (owed, most) = (self.owed(now, policy), policy.most_booked());
+        let owed = if owed < most { owed } else { most };
+        policy.tokens_rounded_up(owed.saturating_sub(policy.burst_units()))
+    }
+
+    /// The first instant at which `demand`, refused at `now`, is admitted if nobody else comes; `None` where it would be
+    /// admitted at `now`, or never.
+    pub const fn next_change(self, demand: Demand, now: Instant, policy: &BucketPolicy) -> Option<Instant> {
+        match self.take_as(demand, now, policy).1 {
+            Err(Wait::Nanos(wait)) => match now.as_nanos().checked_add(wait) {
+                Some(then) => Some(Instant::from_nanos(then)),
+                None => None,
+            },
+            Ok(()) | Err(Wait::Never | Wait::Release) => None,
+        }
+    }
+
+    /// Whether a bucket that was never touched would answer alike from `now` on: it is full, and nothing is booked.
+    pub const fn is_fresh(self, now: Instant, policy: &BucketPolicy) -> bool {
+        self.owed(now, policy) == 0
+    }
+
+    /// What the bucket holds, or owes, at `now`.
+    pub const fn snapshot(self, now: Instant, policy: &BucketPolicy) -> BucketSnapshot {
+        BucketSnapshot { level: self.level(now, policy), debt: self.debt(now, policy) }
+    }
+
+    /// The state that `snapshot` describes, at `now`; a level above the burst and a debt above its cap saturate.
+    pub const fn restored(snapshot: BucketSnapshot, now: Instant, policy: &BucketPolicy) -> Self {
+        let missing = policy.burst_units().saturating_sub(policy.units(snapshot.level));
+        let owed = missing.saturating_add(policy.units(snapshot.debt));
+        Self::owing(if owed < policy.most_booked() { owed } else { policy.most_booked() }, now, policy)
+    }
+
+    /// The same fill level, as a share of the burst, under another policy. Debt is a level below zero: it scales in the
+    /// same way, and ends at the new policy's cap.
     pub const fn under(self, old: &BucketPolicy, new: &BucketPolicy, now: Instant) -> Self {
         if self.mark.is_none() {
             return self;
         }
-        let (owed, burst) = (self.owed(now, old), old.burst_units());
-        if owed >= burst {
-            return Self::owing(new.burst_units(), now, new);
-        }
+        let (owed, most, burst) = (self.owed(now, old), old.most_booked(), old.burst_units());
+        let owed = if owed < most { owed } else { most };
         let product = (owed as u128).saturating_mul(new.burst_units() as u128);
         let rounded_up = product.saturating_add(burst.saturating_sub(1) as u128).checked_div(burst as u128);
         let Some(scaled) = rounded_up else { return Self::NEW }; // a burst of nothing, which no policy has
-        Self::owing(low(scaled), now, new)
+        let most = new.most_booked();
+        Self::owing(if scaled < most as u128 { low(scaled) } else { most }, now, new)
+    }
+
+    /// The state and what it owes, as far as a clock that only goes ahead explains it; see the module's last paragraph.
+    #[inline]
+    const fn believable(self, now: Instant, policy: &BucketPolicy) -> (Self, u64) {
+        let (most, owed) = (policy.most_owed(), self.owed(now, policy));
+        if owed > most { (Self::owing(most, now, policy), most) } else { (self, owed) }
     }
 
     const fn owing(owed: u64, now: Instant, policy: &BucketPolicy) -> Self {
         Self { mark: Some(policy.inflow(now).wrapping_add(owed) & MARK.max()) }
     }
 
-    /// Units missing to a full bucket; more than the burst when the clock went back.
+    /// Units missing to a full bucket; more than the burst while there is debt, or when the clock went back.
     #[inline]
     const fn owed(self, now: Instant, policy: &BucketPolicy) -> u64 {
         let Some(mark) = self.mark else { return 0 };
@@ -127,6 +230,12 @@ impl BucketState {
             None => 0,
         }
     }
+}
+
+/// The units that `demand` takes, and the most that may be owed once it has them.
+#[inline]
+const fn limits(demand: Demand, policy: &BucketPolicy) -> (u64, u64) {
+    (policy.units(demand.cost), policy.burst_units().saturating_sub(policy.units(demand.leave)))
 }
 
 impl Packed for BucketState {
