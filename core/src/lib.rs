@@ -27,6 +27,7 @@
 //! | [`Circuit`] | all of these at once, all or nothing |
 //! | [`Fuse`] | a circuit that owns its policy |
 //! | [`Backoff`] | how long to wait before a retry |
+//! | [`RetryBudget`] | may a call be retried, or would retries become a storm? |
 //!
 //! # Five rules
 //!
@@ -68,11 +69,14 @@ pub mod circuit;
 mod clock;
 mod error;
 mod field;
+mod flow;
 mod fuse;
 mod growth;
+mod half_window;
 mod jitter;
 mod outcome;
 mod priority;
+pub mod retry_budget;
 mod sync;
 mod tally;
 mod time;
@@ -94,6 +98,7 @@ pub use fuse::Fuse;
 pub use jitter::Jitter;
 pub use outcome::Outcome;
 pub use priority::Priority;
+pub use retry_budget::{RetryBudget, RetryBudgetConfig, RetryBudgetPolicy, RetryBudgetSnapshot, RetryBudgetState};
 pub use time::Instant;
 pub use tokens::Tokens;
 pub use wait::Wait;

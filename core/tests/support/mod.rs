@@ -8,6 +8,7 @@ use fusebox_core::*;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
+pub(crate) mod budget;
 pub(crate) mod exact;
 
 pub(crate) const MS: u64 = 1_000_000;
