@@ -28,6 +28,7 @@
 //! | [`Fuse`] | a circuit that owns its policy |
 //! | [`Backoff`] | how long to wait before a retry |
 //! | [`RetryBudget`] | may a call be retried, or would retries become a storm? |
+//! | [`Throttle`] | is it better not to send a call that would be refused anyway? |
 //!
 //! # Five rules
 //!
@@ -79,6 +80,7 @@ mod priority;
 pub mod retry_budget;
 mod sync;
 mod tally;
+pub mod throttle;
 mod time;
 mod tokens;
 mod wait;
@@ -99,6 +101,7 @@ pub use jitter::Jitter;
 pub use outcome::Outcome;
 pub use priority::Priority;
 pub use retry_budget::{RetryBudget, RetryBudgetConfig, RetryBudgetPolicy, RetryBudgetSnapshot, RetryBudgetState};
+pub use throttle::{Throttle, ThrottleConfig, ThrottlePolicy, ThrottleSnapshot, ThrottleState};
 pub use time::Instant;
 pub use tokens::Tokens;
 pub use wait::Wait;
