@@ -29,6 +29,8 @@
 //! | [`Fuse`] | a circuit that owns its policy |
 //! | [`Panel`] | a fixed number of named circuits |
 //! | [`Backoff`] | how long to wait before a retry |
+//! | [`RetryBudget`] | may a call be retried, or would retries become a storm? |
+//! | [`Throttle`] | is it better not to send a call that would be refused anyway? |
 //!
 //! # Five rules
 //!
@@ -70,14 +72,18 @@ pub mod circuit;
 mod clock;
 mod error;
 mod field;
+mod flow;
 mod fuse;
 mod growth;
+mod half_window;
 mod jitter;
 mod outcome;
 pub mod panel;
 mod priority;
+pub mod retry_budget;
 mod sync;
 mod tally;
+pub mod throttle;
 mod time;
 mod tokens;
 mod wait;
@@ -99,6 +105,8 @@ pub use jitter::Jitter;
 pub use outcome::Outcome;
 pub use panel::{Panel, PanelError};
 pub use priority::{Class, Priority, PriorityConfig, PriorityPolicy};
+pub use retry_budget::{RetryBudget, RetryBudgetConfig, RetryBudgetPolicy, RetryBudgetSnapshot, RetryBudgetState};
+pub use throttle::{Throttle, ThrottleConfig, ThrottlePolicy, ThrottleSnapshot, ThrottleState};
 pub use time::Instant;
 pub use tokens::Tokens;
 pub use wait::Wait;

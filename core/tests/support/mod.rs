@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 pub(crate) mod booked;
+pub(crate) mod budget;
 pub(crate) mod exact;
 
 pub(crate) const MS: u64 = 1_000_000;
