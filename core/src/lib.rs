@@ -23,6 +23,8 @@
 //! |---|---|
 //! | [`Breaker`] | may a call go to a dependency that has been failing? |
 //! | [`TokenBucket`] | do calls come too fast? |
+//! | [`PriorityPolicy`] | which tokens does a call leave to more important ones? |
+//! | [`AdaptiveRate`] | what rate does the service bear? |
 //! | [`Bulkhead`] | are too many calls in flight? |
 //! | [`Circuit`] | all of these at once, all or nothing |
 //! | [`Fuse`] | a circuit that owns its policy |
@@ -60,6 +62,7 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod adaptive;
 mod backoff;
 pub mod breaker;
 pub mod bucket;
@@ -80,6 +83,7 @@ mod tokens;
 mod wait;
 mod word;
 
+pub use adaptive::{AdaptiveConfig, AdaptivePolicy, AdaptiveRate, AdaptiveSnapshot, AdaptiveState, Adjustment};
 pub use backoff::{Backoff, BackoffConfig};
 pub use breaker::{
     Admission, Breaker, BreakerConfig, BreakerPolicy, BreakerSnapshot, BreakerState, Cause, Forced, Settled, Stamp,
