@@ -13,6 +13,7 @@ use fusebox_core::*;
 
 static BREAKER: Breaker = Breaker::new();
 static BUCKET: TokenBucket = TokenBucket::new();
+static ADAPTIVE: AdaptiveRate = AdaptiveRate::new();
 static BULKHEAD: Bulkhead = Bulkhead::new();
 static CIRCUIT: Circuit = Circuit::new();
 static FUSE: Fuse = Fuse::new(CircuitPolicy { breaker: Some(BreakerPolicy::DEFAULT), ..CircuitPolicy::UNLIMITED });
@@ -25,6 +26,8 @@ extern "C" fn _start() {
     }
     if let Ok(policy) = any(BucketPolicy::new(Rate { tokens: any(1), per: any(Duration::ZERO) }, any(Tokens::ONE))) {
         bucket(&policy);
+        classes(&policy);
+        adaptive(&policy);
     }
     if let Ok(policy) = any(BulkheadPolicy::new(any(1))) {
         bulkhead(&policy);
@@ -55,6 +58,36 @@ fn bucket(policy: &BucketPolicy) {
     BUCKET.change_policy(policy, &any(*policy), now());
     any(TokenBucket::restore(policy, now(), any(Tokens::whole(any(1)))));
     any((BUCKET.peek(policy, now()).as_milli(), policy.rate(), policy.burst(), Rate::per_second(any(1))));
+}
+
+fn classes(policy: &BucketPolicy) {
+    if let Ok(policy) = any(policy.with_debt(any(Tokens::milli(any(1))))) {
+        any(policy.debt());
+        if let Ok(booking) = BUCKET.reserve(&policy, now(), any(Tokens::ONE), any(Duration::MAX)) {
+            any((booking.ready_at(), booking.cost()));
+            any(BUCKET.cancel(&policy, now(), booking));
+        }
+    }
+    if let Ok(classes) = any(PriorityPolicy::new(any(PriorityConfig::DEFAULT), policy)) {
+        let demand = any(classes.demand(any(Priority::Low)));
+        any((BUCKET.try_acquire_as(policy, now(), demand), classes.config(), Demand::plain(demand.cost)));
+        any(BUCKET.reserve_as(policy, now(), any(Demand::from(any(Tokens::ONE))), any(Duration::ZERO)).is_ok());
+        any(BUCKET.next_change(policy, now(), demand));
+    }
+    any(BUCKET.is_fresh(policy, now()));
+    any(TokenBucket::resume(policy, now(), any(BUCKET.snapshot(policy, now()))));
+}
+
+fn adaptive(bucket: &BucketPolicy) {
+    if let Ok(policy) = any(AdaptivePolicy::new(any(AdaptiveConfig::DEFAULT), bucket)) {
+        any(ADAPTIVE.scale(&policy, now(), any(Demand::plain(any(Tokens::ONE)))).is_ok());
+        any(ADAPTIVE.settle(&policy, now(), any(Outcome::Success)));
+        any(ADAPTIVE.slow_down(&policy, now(), any(Duration::MAX)));
+        any((ADAPTIVE.next_change(&policy, now()), ADAPTIVE.is_fresh(&policy, now()), policy.config()));
+        ADAPTIVE.change_policy(&policy, &any(policy));
+        let snapshot = any(ADAPTIVE.snapshot(&policy, now()));
+        any((AdaptiveRate::restore(&policy, now(), snapshot), snapshot.share_milli()));
+    }
 }
 
 fn bulkhead(policy: &BulkheadPolicy) {

@@ -74,6 +74,7 @@ mod state;
 pub use booking::Booking;
 pub use demand::Demand;
 pub use policy::{BucketPolicy, Rate};
+pub(crate) use scale::Scale;
 pub use snapshot::BucketSnapshot;
 pub use state::BucketState;
 

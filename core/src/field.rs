@@ -52,7 +52,7 @@ impl Field {
     /// The field's value in `word`, for fields of at least 32 bits that hold a saturating `u32`.
     pub(crate) const fn get_u32(self, word: u64) -> u32 {
         let value = self.get(word);
-        if value > u32::MAX as u64 { u32::MAX } else { truncate(value) }
+        if value > u32::MAX as u64 { u32::MAX } else { low_u32(value) }
     }
 
     /// A word in which only this field is set; a value above [`Field::max`] saturates there.
@@ -62,8 +62,9 @@ impl Field {
     }
 }
 
+/// The low 32 bits.
 #[allow(clippy::cast_possible_truncation, reason = "the caller has checked the range")]
-const fn truncate(value: u64) -> u32 {
+pub(crate) const fn low_u32(value: u64) -> u32 {
     value as u32
 }
 

@@ -24,6 +24,8 @@
 //! | [`Breaker`] | may a call go to a dependency that has been failing? |
 //! | [`CountWindow`], [`TimeWindow`] | what share of a breaker's latest calls failed or were slow? |
 //! | [`TokenBucket`] | do calls come too fast? |
+//! | [`PriorityPolicy`] | which tokens does a call leave to more important ones? |
+//! | [`AdaptiveRate`] | what rate does the service bear? |
 //! | [`Bulkhead`] | are too many calls in flight? |
 //! | [`Circuit`] | all of these at once, all or nothing |
 //! | [`Fuse`] | a circuit that owns its policy |
@@ -64,6 +66,7 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod adaptive;
 mod backoff;
 pub mod breaker;
 pub mod bucket;
@@ -90,6 +93,7 @@ mod wait;
 pub mod window;
 mod word;
 
+pub use adaptive::{AdaptiveConfig, AdaptivePolicy, AdaptiveRate, AdaptiveSnapshot, AdaptiveState, Adjustment};
 pub use backoff::{Backoff, BackoffConfig};
 pub use breaker::{
     Admission, Breaker, BreakerConfig, BreakerPolicy, BreakerSnapshot, BreakerState, Cause, Forced, RateTrip, Settled,

@@ -198,6 +198,70 @@ fn t4_racing_refunds_lose_nothing_and_mint_nothing() {
 }
 
 #[test]
+fn t1_racing_bookings_get_the_burst_and_the_debt_each_at_its_own_time() {
+    let policy =
+        bucket(1_000, Duration::from_secs(1), Tokens::whole(10)).with_debt(Tokens::whole(40)).expect("in range");
+    for round in 0..u64::from(ROUNDS) {
+        let (shared, now) = (TokenBucket::new(), round * SECOND);
+        let book = || shared.reserve(&policy, at(now), Tokens::ONE, Duration::MAX);
+        let mut ready: Vec<_> =
+            race(|_| (0..25).filter_map(|_| book().ok()).map(|booking| booking.ready_at()).collect())
+                .into_iter()
+                .flat_map(|ready: Vec<Instant>| ready)
+                .collect();
+        ready.sort_unstable();
+        let expected: Vec<_> = (0..50_u64).map(|place| at(now + place.saturating_sub(9) * MS)).collect();
+        assert_eq!(ready, expected);
+    }
+}
+
+#[test]
+fn h9_racing_bookings_and_cancels_mint_nothing_and_go_within_the_rate() {
+    let policy =
+        bucket(1_000, Duration::from_secs(1), Tokens::whole(3)).with_debt(Tokens::whole(20)).expect("in range");
+    for round in 0..u64::from(ROUNDS) {
+        let (shared, now) = (TokenBucket::new(), round * SECOND);
+        let mut ready: Vec<_> = race(|thread| {
+            let mut kept = Vec::new();
+            for call in 0..40 {
+                let Ok(booking) = shared.reserve(&policy, at(now), Tokens::ONE, Duration::MAX) else { continue };
+                if booking.ready_at() > at(now) && (call + thread) % 2 == 0 {
+                    let given = shared.cancel(&policy, at(now), booking);
+                    assert!(given == Tokens::ONE || given == Tokens::ZERO);
+                } else {
+                    kept.push(booking.ready_at().as_nanos() - now);
+                }
+            }
+            kept
+        })
+        .concat();
+        ready.sort_unstable();
+        for (first, from) in ready.iter().enumerate() {
+            for (last, to) in ready.iter().enumerate().skip(first) {
+                let (calls, allowed) = (last - first + 1, 3 + (to - from) / MS);
+                assert!(calls as u64 <= allowed, "{calls} within {} ns", to - from);
+            }
+        }
+        assert!(shared.snapshot(&policy, at(now)).debt <= Tokens::whole(20));
+    }
+}
+
+#[test]
+fn racing_failures_cut_an_adaptive_rate_once() {
+    let bucket = bucket(100, Duration::from_secs(1), Tokens::whole(20));
+    let policy = AdaptivePolicy::new(AdaptiveConfig::DEFAULT, &bucket).expect("in range");
+    for _ in 0..ROUNDS {
+        let rate = AdaptiveRate::new();
+        let cuts = race(|_| {
+            let settle = |_: &u32| rate.settle(&policy, at(SECOND), Outcome::Failure) == Adjustment::Cut;
+            (0..20).filter(settle).count()
+        });
+        assert_eq!(cuts.iter().sum::<usize>(), 1);
+        assert_eq!(rate.snapshot(&policy, at(SECOND)).share_milli(), 849);
+    }
+}
+
+#[test]
 fn a_bulkhead_never_holds_more_than_its_cap_and_loses_no_slot() {
     let (shared, policy, inside) = (Bulkhead::new(), bulkhead(2), AtomicUsize::new(0));
     race(|_| {

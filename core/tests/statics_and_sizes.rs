@@ -23,6 +23,31 @@ const BACKOFF: Backoff = match Backoff::new(BackoffConfig { jitter: Jitter::None
 const CIRCUIT_POLICY: CircuitPolicy =
     CircuitPolicy { breaker: Some(BREAKER_POLICY), bulkhead: Some(BULKHEAD_POLICY), bucket: Some(BUCKET_POLICY) };
 
+const INDEBTED: BucketPolicy = match BUCKET_POLICY.with_debt(Tokens::ONE) {
+    Ok(policy) => policy,
+    Err(_) => panic!("checked at compile time"),
+};
+const WIDE: BucketPolicy = match BucketPolicy::new(Rate::per_second(2), Tokens::whole(10)) {
+    Ok(policy) => policy,
+    Err(_) => panic!("checked at compile time"),
+};
+const CLASSES: PriorityPolicy = match PriorityPolicy::new(PriorityConfig::DEFAULT, &WIDE) {
+    Ok(policy) => policy,
+    Err(_) => panic!("checked at compile time"),
+};
+const ADAPTIVE_POLICY: AdaptivePolicy = match AdaptivePolicy::new(AdaptiveConfig::DEFAULT, &WIDE) {
+    Ok(policy) => policy,
+    Err(_) => panic!("checked at compile time"),
+};
+
+static ADAPTIVE: AdaptiveRate = AdaptiveRate::new();
+static INDEBTED_BUCKET: TokenBucket =
+    TokenBucket::resume(&INDEBTED, Instant::ORIGIN, BucketSnapshot { level: Tokens::ZERO, debt: Tokens::ONE });
+static CUT: AdaptiveRate = AdaptiveRate::restore(
+    &ADAPTIVE_POLICY,
+    Instant::ORIGIN,
+    AdaptiveSnapshot { share: 0, held: Duration::ZERO, quiet: Duration::ZERO },
+);
 static BREAKER: Breaker = Breaker::new();
 static BUCKET: TokenBucket = TokenBucket::new();
 static BULKHEAD: Bulkhead = Bulkhead::new();
@@ -70,6 +95,9 @@ fn primitives_and_policies_are_built_at_compile_time() {
     assert_eq!(RESTORED.snapshot(&BREAKER_POLICY, now).stale, 9);
     assert!(RESTORED.admit(&BREAKER_POLICY, now).is_err());
     assert_eq!(HALF_FULL.peek(&BUCKET_POLICY, now), Tokens::ONE);
+    assert_eq!(INDEBTED_BUCKET.snapshot(&INDEBTED, now).debt, Tokens::ONE);
+    assert_eq!(CLASSES.demand(Priority::Low).leave, Tokens::whole(5));
+    assert!(ADAPTIVE.is_fresh(&ADAPTIVE_POLICY, now) && !CUT.is_fresh(&ADAPTIVE_POLICY, now));
     assert_eq!(BACKOFF.delay(1, 0), Duration::from_secs(1));
 }
 
@@ -78,6 +106,9 @@ fn pure_steps_run_at_compile_time() {
     const FIRST: (BreakerState, Admission) = BreakerState::NEW.admit(Instant::ORIGIN, &BREAKER_POLICY);
     const TAKEN: (BucketState, Result<(), Wait>) =
         BucketState::NEW.take(Tokens::whole(3), Instant::ORIGIN, &BUCKET_POLICY);
+    const CUT: (AdaptiveState, Adjustment) =
+        AdaptiveState::NEW.settle(Outcome::Failure, Instant::ORIGIN, &ADAPTIVE_POLICY);
+    assert_eq!(CUT.1, Adjustment::Cut);
     assert!(matches!(FIRST.1, Admission::Admitted(_, None)));
     assert_eq!(TAKEN.1, Err(Wait::Never));
 }
@@ -90,6 +121,7 @@ fn a_breaker_and_a_bucket_fit_into_40_bytes() {
 #[test]
 fn sizes_are_as_documented() {
     assert_eq!((size_of::<Breaker>(), size_of::<TokenBucket>(), size_of::<Bulkhead>()), (16, 8, 8));
+    assert_eq!(size_of::<AdaptiveRate>(), 8);
     assert_eq!(size_of::<Circuit>(), 32);
     assert_eq!((size_of::<CountWindow>(), size_of::<CountWindow<36>>()), (48, 304));
     assert_eq!((size_of::<TimeWindow>(), size_of::<TimeWindow<60>>()), (120, 520));
@@ -102,5 +134,6 @@ fn primitives_can_be_shared_and_permits_can_be_sent() {
     shared::<(Breaker, TokenBucket, Bulkhead, Circuit, Fuse)>();
     shared::<(Breaker<CountWindow>, Breaker<TimeWindow>, Circuit<CountWindow>, Fuse<TimeWindow>)>();
     shared::<(BreakerPolicy, BucketPolicy, BulkheadPolicy, CircuitPolicy, Backoff)>();
+    shared::<(AdaptiveRate, AdaptivePolicy, PriorityPolicy, Booking, Demand)>();
     shared::<(Ticket, Permit, Rejection, Transition, PolicyError)>();
 }
