@@ -49,7 +49,7 @@ pub const CATALOGUE: [Scenario; 15] = [
         "dropping an idle key never forgets an open breaker or an empty bucket",
         &[Role::Breaker, Role::Limiter],
     ),
-    scenario("H12", "a cost above the burst is told that it never fits", &[Role::Limiter]),
+    scenario("H12", "low priority with a cost above the burst is told that it never fits", &[Role::Limiter]),
     scenario("H13", "the polling pattern does not change the rate", &[Role::Limiter]),
     scenario("H14", "the part that refuses takes nothing from the other", &[Role::Circuit]),
     scenario("H15", "years of ticks, and timestamps near the end of the clock", &[Role::Breaker, Role::Limiter]),

@@ -76,7 +76,8 @@ pub fn compare() -> Vec<Compared> {
         Compared {
             name: "tower-resilience",
             package: "tower-resilience-circuitbreaker",
-            how: "A breaker. Its layer around a service, with its own clock and an open wait of zero.",
+            how: "A breaker. Its layer around a service, with its own clock and an open wait of zero. To H3, \
+                  read from its source and not judged: a probe that is neither finished nor dropped keeps its permit.",
             verdicts: breaker(run_breaker(&TowerResilience)),
         },
         Compared {

@@ -18,10 +18,12 @@ code (`conformance/src/scenarios/`), behind small traits that any breaker or lim
 no verdict depends on the speed of a machine.
 
 A library passes or fails by what was observed here, with the adapter that stands in `conformance/src/subjects/`; that
-need not be a defect where its documentation promises nothing else. Two readings matter most:
+need not be a defect where its documentation promises nothing else. Three readings matter most:
 
 - Where a library has no third kind of outcome, H5 gives it an error that its failure predicate does not count.
 - Probes count as concurrent in H6 when they are out at the same time, on one thread. Racing threads are not judged here.
+- H7 runs those windows that a library has and whose time can be moved: calls for recloser and tower-resilience, time for
+  failsafe.
 ";
 
 /// Where the document is kept.
@@ -54,14 +56,12 @@ fn write_document(text: &mut String, compared: &[Compared]) -> core::fmt::Result
         }
     }
     writeln!(text, "\n")?;
-    writeln!(
-        text,
-        "`n/a`: it has no such feature. `?`: it concerns the library, but the suite cannot tell. Empty: not that kind"
-    )?;
-    writeln!(text, "of library.")?;
+    let legend = "`n/a`: it has no such feature. `?`: it concerns the library, but the suite cannot tell. Empty: it is not \
+                  that kind of library.";
+    text.push_str(&wrapped(legend));
     for library in compared {
         writeln!(text, "\n## {} {}\n", library.name, version(library.package))?;
-        writeln!(text, "Package `{}`. {}\n", library.package, library.how)?;
+        writeln!(text, "{}", wrapped(&format!("Package `{}`. {}", library.package, library.how)))?;
         for row in Row::all() {
             if let Some(verdict) = library.verdict(row)
                 && let Some(remark) = verdict.remark()
@@ -73,6 +73,20 @@ fn write_document(text: &mut String, compared: &[Compared]) -> core::fmt::Result
         }
     }
     Ok(())
+}
+
+/// A paragraph in lines of at most 120 columns.
+fn wrapped(paragraph: &str) -> String {
+    let mut text = String::new();
+    let mut column = 0;
+    for word in paragraph.split(' ') {
+        let separator = if column == 0 || column + 1 + word.len() > 120 { "\n" } else { " " };
+        column = if separator == " " { column + 1 + word.len() } else { word.len() };
+        text.push_str(separator);
+        text.push_str(word);
+    }
+    text.push('\n');
+    text.trim_start().to_owned()
 }
 
 fn cell(verdict: &Verdict) -> &'static str {

@@ -1,14 +1,16 @@
 //! Fusebox passes every scenario that applies to it, and the kept document is what the suite finds today.
 
-use fusebox_conformance::{Role, Row, Verdict, compare, document, document_path};
+use fusebox_conformance::{Compared, Role, Row, Verdict, compare, document, document_path};
+use std::sync::LazyLock;
+
+static COMPARED: LazyLock<Vec<Compared>> = LazyLock::new(compare);
 
 /// What this version of the core does not have.
 const WITHOUT_WINDOWS: [&str; 2] = ["H7", "H8"];
 
 #[test]
 fn fusebox_passes_every_scenario_that_applies_to_it() {
-    let compared = compare();
-    let fusebox = &compared[0];
+    let fusebox = &COMPARED[0];
     assert_eq!(fusebox.name, "Fusebox");
     for row in Row::all() {
         let verdict = fusebox.verdict(row).unwrap_or_else(|| panic!("{row:?} was not run"));
@@ -22,7 +24,7 @@ fn fusebox_passes_every_scenario_that_applies_to_it() {
 
 #[test]
 fn every_peer_is_run_in_the_whole_of_its_role() {
-    for peer in &compare()[1..] {
+    for peer in &COMPARED[1..] {
         let role = if peer.name == "governor" { Role::Limiter } else { Role::Breaker };
         for row in Row::all() {
             assert_eq!(peer.verdict(row).is_some(), row.role == role, "{} in {row:?}", peer.name);
@@ -33,11 +35,11 @@ fn every_peer_is_run_in_the_whole_of_its_role() {
 #[test]
 fn the_document_is_current() {
     let kept = std::fs::read_to_string(document_path()).unwrap_or_default();
-    let found = document(&compare());
+    let found = document(&COMPARED);
     assert!(kept == found, "run `cargo run -p fusebox-conformance -- --write`; the suite now finds:\n{found}");
 }
 
 #[test]
 fn two_runs_find_the_same() {
-    assert_eq!(compare(), compare());
+    assert_eq!(*COMPARED, compare());
 }

@@ -4,11 +4,12 @@ use super::half_open::{THRESHOLD, WAIT, build, spec, trip};
 use super::take_all;
 use crate::breaker::{BreakerSubject, BreakerUnderTest, Outcome, Trip};
 use crate::limiter::{LimiterSpec, LimiterSubject, LimiterUnderTest};
-use crate::time::{ClockKind, HOUR, MILLI, Nanos, SECOND, seconds};
+use crate::time::{ClockKind, HOUR, MILLI, Nanos, SECOND, grouped, seconds};
 use crate::verdict::Verdict;
 
 const BEFORE: Nanos = 10 * HOUR;
 const AFTER: Nanos = 9 * HOUR;
+const LONGEST_SEARCH: Nanos = 3 * HOUR;
 const BURST: u32 = 5;
 const PER_SECOND: u32 = 10;
 /// What an empty bucket denies for without a step, and one second, which is longer than the refill of the burst.
@@ -22,11 +23,11 @@ pub(crate) fn breaker<S: BreakerSubject>(subject: &S) -> Verdict {
         let breaker = build(subject, &spec)?;
         trip(&breaker, BEFORE)?;
         let mut refused = 0;
-        while breaker.admit(AFTER + refused).is_none() && refused < 3 * HOUR {
+        while breaker.admit(AFTER + refused).is_none() && refused < LONGEST_SEARCH {
             refused += SECOND;
         }
         Verdict::demand(refused <= WAIT + SECOND, || {
-            let (refused, wait) = (seconds(refused), seconds(WAIT));
+            let (refused, wait) = (at_least(refused), seconds(WAIT));
             format!("after a step of an hour it refused for {refused} under an open wait of {wait}")
         })?;
 
@@ -71,20 +72,26 @@ pub(crate) fn limiter<S: LimiterSubject>(subject: &S) -> Verdict {
         let limiter = subject.build(&spec).map_err(Verdict::NotApplicable)?;
         take_all(&limiter, BEFORE, u64::from(BURST) + 1);
         let mut denied = 0;
-        while limiter.try_acquire(AFTER + denied, 1).is_err() && denied < 3 * HOUR {
+        while limiter.try_acquire(AFTER + denied, 1).is_err() && denied < LONGEST_SEARCH {
             denied += 50 * MILLI;
         }
         Verdict::demand(denied <= LONGEST_DENIAL, || {
-            format!("after a step of an hour it denied for {}; a whole burst refills in 0.5 s", seconds(denied))
+            format!("after a step of an hour it denied for {}; a whole burst refills in 0.5 s", at_least(denied))
         })?;
 
         let again = AFTER + denied;
         let granted = 1 + (0..100).map(|poll| take_all(&limiter, again + poll * 100 * MILLI, 1_000)).sum::<u64>();
         let most = u64::from(BURST + 10 * PER_SECOND);
         Verdict::demand(granted <= most, || {
+            let granted = grouped(granted);
             format!("in the 10 s after a step of an hour it admitted {granted}; burst and rate allow {most}")
         })
     })
+}
+
+fn at_least(span: Nanos) -> String {
+    let more = if span < LONGEST_SEARCH { "" } else { " or more" };
+    format!("{}{more}", seconds(span))
 }
 
 fn can_step(clock: ClockKind) -> Result<(), Verdict> {

@@ -39,9 +39,8 @@ pub(crate) fn limiter<S: LimiterSubject>(subject: &S) -> Verdict {
             let now = DAY + after * SECOND;
             kept(limiter.can_be_forgotten(now), what)?;
         }
-        let now = DAY + 5 * SECOND;
-        let left = take_all(&limiter, now, 100);
-        Verdict::demand(left == 5, || format!("a bucket with 5 tokens held {left} after idle keys were dropped"))
+        let left = take_all(&limiter, DAY + 9 * SECOND, 100);
+        Verdict::demand(left == 9, || format!("a bucket with 9 tokens held {left} after idle keys were dropped"))
     })
 }
 

@@ -1,7 +1,7 @@
 //! The way into half-open, and how to tell half-open from closed by behaviour alone.
 
 use crate::breaker::{BreakerSpec, BreakerSubject, BreakerUnderTest, Outcome, Trip};
-use crate::time::{ClockKind, DAY, Nanos, SECOND};
+use crate::time::{ClockKind, DAY, HOUR, Nanos, SECOND};
 use crate::verdict::Verdict;
 
 /// Failures in a row that open the breaker. More than one, because a single failure must tell half-open (it opens) from
@@ -22,9 +22,14 @@ pub(super) fn spec(subject: &impl BreakerSubject) -> BreakerSpec {
     BreakerSpec { trip: Trip::Consecutive(THRESHOLD), open_wait, probes: 1, required_successes: 1, probe_lease: LEASE }
 }
 
-/// A new breaker under `spec`.
+/// A new breaker under `spec`, of a kind that is seen to open: one that never does would pass for the wrong reason.
 pub(super) fn build<S: BreakerSubject>(subject: &S, spec: &BreakerSpec) -> Result<S::Breaker, Verdict> {
-    subject.build(spec).map_err(Verdict::NotApplicable)
+    let build = |spec| subject.build(&spec).map_err(Verdict::NotApplicable);
+    let twin = build(BreakerSpec { open_wait: HOUR, ..*spec })?;
+    trip(&twin, START)?;
+    let opened = twin.is_open(START) && twin.admit(START).is_none();
+    Verdict::demand(opened, || format!("{THRESHOLD} failures in a row did not open it"))?;
+    build(*spec)
 }
 
 /// Lets `THRESHOLD` calls fail at `now`.

@@ -39,8 +39,14 @@ fn trip(circuit: &impl CircuitUnderTest) -> Result<(), Verdict> {
 fn open_breaker_costs_no_tokens(circuit: &impl CircuitUnderTest) -> Result<(), Verdict> {
     trip(circuit)?;
     for _ in 0..REFUSALS {
-        let refused = circuit.admit(START).err();
-        Verdict::demand(refused == Some(Part::Breaker), || "the open breaker did not refuse".to_owned())?;
+        match circuit.admit(START) {
+            Err(Part::Breaker) => {}
+            Err(Part::Limiter) => {
+                let text = "refusals by the open breaker used up the tokens: then the limiter refused";
+                return Err(Verdict::Fail(text.to_owned()));
+            }
+            Ok(_) => return Err(Verdict::Fail("the breaker did not open".to_owned())),
+        }
     }
     let now = START + WAIT + SECOND;
     let mut admitted = 0;
@@ -58,22 +64,18 @@ fn open_breaker_costs_no_tokens(circuit: &impl CircuitUnderTest) -> Result<(), V
 
 fn empty_bucket_costs_no_probe(circuit: &impl CircuitUnderTest) -> Result<(), Verdict> {
     trip(circuit)?;
-    let now = START + WAIT + SECOND;
+    let refilled = START + DAY;
     for _ in 0..REFUSALS {
-        let refused = circuit.admit(now).err();
-        Verdict::demand(refused == Some(Part::Limiter), || {
-            "with the wait over and the bucket empty, it was not the limiter that refused".to_owned()
-        })?;
-    }
-    let refilled = START + DAY + SECOND;
-    match circuit.admit(refilled) {
-        Ok(probe) => {
-            circuit.settle(refilled, probe, Outcome::Success);
-            Ok(())
-        }
-        Err(part) => {
-            let text = format!("{REFUSALS} refusals by the empty bucket used up the probe: then the {part:?} refused");
-            Err(Verdict::Fail(text))
+        match circuit.admit(refilled - SECOND) {
+            Err(Part::Limiter) => {}
+            Err(Part::Breaker) => {
+                let text = "a refusal by the empty bucket used up the probe: then the breaker refused";
+                return Err(Verdict::Fail(text.to_owned()));
+            }
+            Ok(_) => return Err(Verdict::Fail("a call was admitted while the bucket was empty".to_owned())),
         }
     }
+    Verdict::demand(circuit.admit(refilled + SECOND).is_ok(), || {
+        format!("{REFUSALS} refusals by the empty bucket used up the probe: none was admitted when it had refilled")
+    })
 }
