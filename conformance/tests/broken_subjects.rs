@@ -44,7 +44,7 @@ fn broken_breakers_fail() {
         &[("H2", "late successes closed the half-open circuit: the probe's failure did not open it")],
     );
     breaker(NoLease, &[("H3", "no call was admitted in the 30 days after the probe was lost")]);
-    breaker(LongLease, &[("H3", "no call was admitted for 546 s after the probe was lost")]);
+    breaker(LongLease, &[("H3", "no call was admitted for 3,031 s after the probe was lost")]);
     breaker(CancelCloses, &[("H4", &format!("probes that were cancelled {closed}"))]);
     breaker(CancelReopens, &[("H4", "a probe that was cancelled opened the circuit again")]);
     breaker(CancelKeepsSlot, &[("H4", "a probe that was cancelled did not return its slot")]);
@@ -69,7 +69,8 @@ fn broken_breakers_fail() {
     breaker(DropsIdleOpen, &[("H11", "an open breaker that nobody has called for 30 days was dropped")]);
     breaker(DropsProbing, &[("H11", "a breaker with a probe out was dropped")]);
     breaker(DropsNothing, &[("H11", "a breaker that was never used can not be dropped")]);
-    breaker(MillisIn32Bits, &[("H15", "on day 50 no probe was admitted")]);
+    breaker(MillisIn32Bits, &[("H15", "at 4,294,962 s no probe was admitted")]);
+    breaker(NanosIn56Bits, &[("H15", "at 72,057,589 s no probe was admitted")]);
     breaker(DeadlineOverflows, &[("H15", "panicked: the deadline fits")]);
 }
 

@@ -9,8 +9,9 @@ use crate::verdict::Verdict;
 pub(super) const THRESHOLD: u32 = 5;
 /// The open wait, for subjects whose clock is supplied.
 pub(super) const WAIT: Nanos = 10 * SECOND;
-/// The probe lease, for subjects that have one.
-pub(super) const LEASE: Nanos = 5 * SECOND;
+/// The probe lease, for subjects that have one. Longer than the open wait: a call that was admitted before it must not be
+/// told from a probe by its age.
+pub(super) const LEASE: Nanos = 3 * WAIT;
 /// When scenarios begin.
 pub(super) const START: Nanos = DAY;
 /// When the open wait of a breaker that opened at [`START`] is surely over.

@@ -15,10 +15,17 @@ pub(crate) fn breaker<S: BreakerSubject>(subject: &S) -> Verdict {
     Verdict::of(|| {
         has_clock(subject.clock())?;
         let breaker = build(subject, &spec(subject))?;
-        for day in 0..DAYS {
-            cycle(&breaker, day * DAY, || format!("on day {}", grouped(day)))?;
+        let mut times: Vec<Nanos> = (0..DAYS).map(|day| day * DAY).collect();
+        times.extend(wraps().into_iter().map(|wrap| wrap - WAIT / 2));
+        times.push(END - HOUR);
+        times.sort_unstable();
+        let mut free = 0;
+        for now in times {
+            if now >= free {
+                cycle(&breaker, now)?;
+                free = now + 2 * WAIT;
+            }
         }
-        cycle(&breaker, END - HOUR, || "one hour before the end of the clock".to_owned())?;
         trip(&breaker, END - SECOND)?;
         let holds = breaker.is_open(END) && breaker.admit(END).is_none();
         Verdict::demand(holds, || "one second before the end of the clock it did not stay open".to_owned())
@@ -26,9 +33,10 @@ pub(crate) fn breaker<S: BreakerSubject>(subject: &S) -> Verdict {
 }
 
 /// Opens, holds for the wait, admits a probe, closes.
-fn cycle(breaker: &impl BreakerUnderTest, now: Nanos, when: impl Fn() -> String) -> Result<(), Verdict> {
+fn cycle(breaker: &impl BreakerUnderTest, now: Nanos) -> Result<(), Verdict> {
+    let when = || at_seconds(now);
     trip(breaker, now)?;
-    Verdict::demand(breaker.is_open(now + WAIT / 2), || format!("{} it did not stay open", when()))?;
+    Verdict::demand(breaker.is_open(now + WAIT - SECOND), || format!("{} it did not stay open", when()))?;
     let now = now + WAIT + SECOND;
     for stage in ["no probe was admitted", "it did not close"] {
         let ticket = breaker.admit(now).ok_or_else(|| Verdict::Fail(format!("{} {stage}", when())))?;
@@ -49,12 +57,30 @@ pub(crate) fn limiter<S: LimiterSubject>(subject: &S) -> Verdict {
         }
         demand(&limiter, 2 * DAYS * DAY, u64::from(BURST), "after ten idle years")?;
 
+        for wrap in wraps() {
+            let spec = LimiterSpec { tokens: 1, per: SECOND, burst: BURST };
+            let limiter = subject.build(&spec).map_err(Verdict::NotApplicable)?;
+            demand(&limiter, wrap - 10 * SECOND, u64::from(BURST), &at_seconds(wrap - 10 * SECOND))?;
+            demand(&limiter, wrap + 10 * SECOND, 20, &at_seconds(wrap + 10 * SECOND))?;
+        }
+
         let limiter = build()?;
         let week = 7 * DAY;
         demand(&limiter, END - week, u64::from(BURST), "a week before the end of the clock")?;
         demand(&limiter, END - week + DAY, 24, "six days before the end of the clock")?;
         demand(&limiter, END, u64::from(BURST), "at the last nanosecond of the clock")
     })
+}
+
+/// Where time kept in fewer bits wraps: the powers of two in nanoseconds, microseconds and milliseconds, from a minute on.
+fn wraps() -> Vec<Nanos> {
+    let powers = (0..Nanos::BITS).map(|bit| 1_u64 << bit);
+    let all = powers.flat_map(|power| [1, 1_000, 1_000_000].map(|unit| power.checked_mul(unit)));
+    all.flatten().filter(|wrap| *wrap >= 60 * SECOND).collect()
+}
+
+fn at_seconds(now: Nanos) -> String {
+    format!("at {} s", grouped(now / SECOND))
 }
 
 fn demand(limiter: &impl LimiterUnderTest, now: Nanos, due: u64, when: &str) -> Result<(), Verdict> {

@@ -30,6 +30,7 @@ pub(crate) enum BreakerFlaw {
     DropsProbing,
     DropsNothing,
     MillisIn32Bits,
+    NanosIn56Bits,
     DeadlineOverflows,
     NeverTrips,
 }
@@ -98,7 +99,11 @@ impl Inner {
 impl Breaker {
     /// Time as this breaker keeps it.
     fn clock(&self, now: Nanos) -> Nanos {
-        if self.flaw == BreakerFlaw::MillisIn32Bits { now.min(u64::from(u32::MAX) * 1_000_000) } else { now }
+        match self.flaw {
+            BreakerFlaw::MillisIn32Bits => now.min(u64::from(u32::MAX) * 1_000_000),
+            BreakerFlaw::NanosIn56Bits => now % (1 << 56),
+            _ => now,
+        }
     }
 
     fn wait_is_over(&self, since: Nanos, now: Nanos) -> bool {
