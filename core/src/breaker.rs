@@ -174,7 +174,7 @@ impl<W: Window> Breaker<W> {
 
     /// Closes the breaker, forced or not, and forgets what it has counted. Calls under way become stale.
     pub fn reset(&self) -> Option<Transition> {
-        self.end_generation(if W::KEEPS { BreakerState::reset_window } else { BreakerState::reset })
+        self.end_generation(BreakerState::reset)
     }
 
     fn end_generation(&self, step: impl Fn(BreakerState) -> (BreakerState, Option<Transition>)) -> Option<Transition> {

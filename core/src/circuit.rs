@@ -19,6 +19,9 @@
 //! # Ok::<(), PolicyError>(())
 //! ```
 //!
+//! A circuit is the usual three of the gates that [`gate`](crate::gate) combines: for a throttle, a retry budget, a rate
+//! that adapts, or several buckets at once, combine them there.
+//!
 //! **Admission** asks the breaker without taking anything, takes a slot of the bulkhead and the tokens, and only then
 //! lets the breaker admit. What was taken is given back in reverse order when a later part refuses. So a refusal by the
 //! bucket or the bulkhead never uses up a probe and never moves an open breaker to half-open, and an open breaker costs
@@ -30,7 +33,8 @@
 //! **Not guaranteed.** The parts are separate words: while an admission that will be refused is under way, another one
 //! may see its slot or its tokens as taken.
 //!
-//! **Cost.** The sum of the parts that the policy has; a part that is absent costs a branch. 32 bytes and the breaker's window; no allocation.
+//! **Cost.** The sum of the parts that the policy has; a part that is absent costs a branch. 32 bytes and the
+//! breaker's window; no allocation.
 
 mod guard;
 mod permit;
@@ -40,14 +44,14 @@ pub use guard::Guard;
 pub use permit::{Part, Permit, Rejection};
 pub use policy::CircuitPolicy;
 
-use crate::breaker::{Breaker, BreakerSnapshot, Transition};
-use crate::bucket::TokenBucket;
-use crate::bulkhead::Bulkhead;
+use crate::breaker::{Breaker, BreakerPolicy, BreakerSnapshot, Transition};
+use crate::bucket::{BucketPolicy, Demand, TokenBucket};
+use crate::bulkhead::{Bulkhead, BulkheadPolicy};
 use crate::clock::Clock;
+use crate::gate::{Ask, Gate, Gated};
 use crate::outcome::Outcome;
 use crate::time::Instant;
 use crate::tokens::Tokens;
-use crate::wait::Wait;
 use crate::window::{NoWindow, Window};
 
 /// A breaker, a bulkhead and a bucket behind one door: state only, the policy is an argument.
@@ -58,6 +62,12 @@ pub struct Circuit<W = NoWindow> {
     bulkhead: Bulkhead,
     bucket: TokenBucket,
 }
+
+/// A circuit's parts, as one gate.
+type Gates<'a, W> = (
+    (Option<Gated<'a, Bulkhead, BulkheadPolicy>>, Option<Gated<'a, TokenBucket, BucketPolicy>>),
+    Option<Gated<'a, Breaker<W>, BreakerPolicy>>,
+);
 
 /// What a circuit knew at one moment.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -89,7 +99,8 @@ impl<W: Window> Circuit<W> {
         Self { breaker, bulkhead, bucket }
     }
 
-    /// May a call that costs `cost` tokens go at `now`? Returns its permit, and the transition that admitting it caused.
+    /// May a call that asks for `demand` of the bucket go at `now`? Returns its permit, and the transition that admitting
+    /// it caused.
     ///
     /// # Errors
     /// The part that refused and when to return; nothing was taken from any part.
@@ -98,35 +109,11 @@ impl<W: Window> Circuit<W> {
         &self,
         policy: &CircuitPolicy,
         now: Instant,
-        cost: Tokens,
+        demand: impl Into<Demand>,
     ) -> Result<(Permit, Option<Transition>), Rejection> {
-        if let Some(breaker) = &policy.breaker
-            && let Some(wait) = self.breaker.refuse(breaker, now)
-        {
-            return Err(Rejection { by: Part::Breaker, wait });
-        }
-        if let Some(bulkhead) = &policy.bulkhead
-            && !self.bulkhead.try_enter(bulkhead)
-        {
-            return Err(Rejection { by: Part::Bulkhead, wait: Wait::Release });
-        }
-        if let Some(bucket) = &policy.bucket
-            && let Err(wait) = self.bucket.try_acquire(bucket, now, cost)
-        {
-            self.leave(policy);
-            return Err(Rejection { by: Part::Bucket, wait });
-        }
-        let tokens = if policy.bucket.is_some() { cost } else { Tokens::ZERO };
-        let slot = policy.bulkhead.is_some();
-        match self.admit_breaker(policy, now) {
-            Ok((ticket, transition)) => Ok((Permit { issued: now, ticket, slot, tokens }, transition)),
-            Err(wait) => {
-                // another call took the last probe in between
-                self.refund(policy, now, tokens);
-                self.leave(policy);
-                Err(Rejection { by: Part::Breaker, wait })
-            }
-        }
+        let ask = Ask { demand: demand.into(), ..Ask::at(now) };
+        let (pass, transition) = self.gates(policy).admit(&ask)?;
+        Ok((Permit { pass }, transition))
     }
 
     /// [`Circuit::admit`] with the time of `clock`, and a guard that settles as `Cancelled` when it is dropped.
@@ -137,27 +124,39 @@ impl<W: Window> Circuit<W> {
         &'a self,
         policy: &'a CircuitPolicy,
         clock: C,
-        cost: Tokens,
+        demand: impl Into<Demand>,
     ) -> Result<(Guard<'a, C, W>, Option<Transition>), Rejection> {
-        let (permit, transition) = self.admit(policy, clock.now(), cost)?;
+        let (permit, transition) = self.admit(policy, clock.now(), demand)?;
         Ok((Guard::new(self, policy, clock, permit), transition))
     }
 
     /// Ends the permit's call in all parts, and returns the transition that its outcome caused.
     #[inline]
     pub fn settle(&self, policy: &CircuitPolicy, now: Instant, permit: Permit, outcome: Outcome) -> Option<Transition> {
-        let Permit { issued: _, ticket, slot, tokens } = permit;
-        let transition = match (&policy.breaker, ticket) {
-            (Some(breaker), Some(ticket)) => self.breaker.settle(breaker, now, ticket, outcome),
-            _ => None,
+        let mut pass = permit.pass;
+        let ((slot, _), _) = pass.held_mut();
+        if policy.bulkhead.is_none() && slot.take().is_some() {
+            self.bulkhead.leave(); // the policy has lost its bulkhead since the admission
+        }
+        self.gates(policy).settle(now, pass, outcome)
+    }
+
+    /// The parts that the policy has, the breaker last.
+    #[inline]
+    const fn gates<'a>(&'a self, policy: &'a CircuitPolicy) -> Gates<'a, W> {
+        let bulkhead = match &policy.bulkhead {
+            Some(policy) => Some(self.bulkhead.gate(policy)),
+            None => None,
         };
-        if matches!(outcome, Outcome::Ignored | Outcome::Cancelled) {
-            self.refund(policy, now, tokens);
-        }
-        if slot {
-            self.bulkhead.leave();
-        }
-        transition
+        let bucket = match &policy.bucket {
+            Some(policy) => Some(self.bucket.gate(policy)),
+            None => None,
+        };
+        let breaker = match &policy.breaker {
+            Some(policy) => Some(self.breaker.gate(policy)),
+            None => None,
+        };
+        ((bulkhead, bucket), breaker)
     }
 
     /// The breaker, for `force` and `reset`.
@@ -181,29 +180,6 @@ impl<W: Window> Circuit<W> {
             breaker: policy.breaker.as_ref().map(|breaker| self.breaker.snapshot(breaker, now)),
             in_flight: self.bulkhead.in_flight(),
             tokens: policy.bucket.as_ref().map(|bucket| self.bucket.peek(bucket, now)),
-        }
-    }
-
-    #[inline]
-    fn admit_breaker(
-        &self,
-        policy: &CircuitPolicy,
-        now: Instant,
-    ) -> Result<(Option<crate::breaker::Ticket>, Option<Transition>), Wait> {
-        let Some(breaker) = &policy.breaker else { return Ok((None, None)) };
-        let (ticket, transition) = self.breaker.admit(breaker, now)?;
-        Ok((Some(ticket), transition))
-    }
-
-    fn refund(&self, policy: &CircuitPolicy, now: Instant, tokens: Tokens) {
-        if let Some(bucket) = &policy.bucket {
-            self.bucket.refund(bucket, now, tokens);
-        }
-    }
-
-    fn leave(&self, policy: &CircuitPolicy) {
-        if policy.bulkhead.is_some() {
-            self.bulkhead.leave();
         }
     }
 }

@@ -1,11 +1,11 @@
 //! `Fuse`: a circuit together with its policy, for the common case of one owner and for statics.
 
 use crate::breaker::{Forced, Transition};
+use crate::bucket::Demand;
 use crate::circuit::{Circuit, CircuitPolicy, CircuitSnapshot, Guard, Permit, Rejection};
 use crate::clock::Clock;
 use crate::outcome::Outcome;
 use crate::time::Instant;
-use crate::tokens::Tokens;
 use crate::window::{NoWindow, Window};
 
 /// A [`Circuit`] that owns its [`CircuitPolicy`].
@@ -57,16 +57,20 @@ impl<W: Window> Fuse<W> {
     /// # Errors
     /// The part that refused and when to return; nothing was taken from any part.
     #[inline]
-    pub fn admit(&self, now: Instant, cost: Tokens) -> Result<(Permit, Option<Transition>), Rejection> {
-        self.circuit.admit(&self.policy, now, cost)
+    pub fn admit(&self, now: Instant, demand: impl Into<Demand>) -> Result<(Permit, Option<Transition>), Rejection> {
+        self.circuit.admit(&self.policy, now, demand)
     }
 
     /// See [`Circuit::enter`].
     ///
     /// # Errors
     /// As [`Fuse::admit`].
-    pub fn enter<C: Clock>(&self, clock: C, cost: Tokens) -> Result<(Guard<'_, C, W>, Option<Transition>), Rejection> {
-        self.circuit.enter(&self.policy, clock, cost)
+    pub fn enter<C: Clock>(
+        &self,
+        clock: C,
+        demand: impl Into<Demand>,
+    ) -> Result<(Guard<'_, C, W>, Option<Transition>), Rejection> {
+        self.circuit.enter(&self.policy, clock, demand)
     }
 
     /// See [`Circuit::settle`].

@@ -28,6 +28,7 @@
 //! | [`AdaptiveRate`] | what rate does the service bear? |
 //! | [`Bulkhead`] | are too many calls in flight? |
 //! | [`Circuit`] | all of these at once, all or nothing |
+//! | [`Gate`] | the same over any combination of parts |
 //! | [`Fuse`] | a circuit that owns its policy |
 //! | [`Panel`] | a fixed number of named circuits |
 //! | [`Backoff`] | how long to wait before a retry |
@@ -77,6 +78,7 @@ mod error;
 mod field;
 mod flow;
 mod fuse;
+pub mod gate;
 mod growth;
 mod half_window;
 mod jitter;
@@ -100,11 +102,14 @@ pub use breaker::{
     Stamp, State, Ticket, Transition, Trip,
 };
 pub use bucket::{Booking, BucketPolicy, BucketSnapshot, BucketState, Demand, Rate, TokenBucket};
-pub use bulkhead::{Bulkhead, BulkheadPolicy};
+pub use bulkhead::{
+    Bulkhead, BulkheadPolicy, BulkheadSnapshot, BulkheadStamp, BulkheadState, BulkheadTicket, LimitChange, LimitConfig,
+};
 pub use circuit::{Circuit, CircuitPolicy, CircuitSnapshot, Guard, Part, Permit, Rejection};
 pub use clock::Clock;
 pub use error::{PolicyError, Quantity};
 pub use fuse::Fuse;
+pub use gate::{AdaptiveBucket, Ask, Ending, Gate, Gated, Pass};
 pub use jitter::Jitter;
 pub use outcome::Outcome;
 pub use panel::{Panel, PanelError};

@@ -24,11 +24,11 @@
 //! and a reference to its policy, which any number of circuits share.
 
 use crate::breaker::Transition;
+use crate::bucket::Demand;
 use crate::circuit::{Circuit, CircuitPolicy, CircuitSnapshot, Guard, Permit, Rejection};
 use crate::clock::Clock;
 use crate::outcome::Outcome;
 use crate::time::Instant;
-use crate::tokens::Tokens;
 use core::fmt;
 use heapless::Vec;
 
@@ -115,16 +115,20 @@ impl Slot {
     ///
     /// # Errors
     /// The part that refused and when to return; nothing was taken from any part.
-    pub fn admit(&self, now: Instant, cost: Tokens) -> Result<(Permit, Option<Transition>), Rejection> {
-        self.circuit.admit(self.policy, now, cost)
+    pub fn admit(&self, now: Instant, demand: impl Into<Demand>) -> Result<(Permit, Option<Transition>), Rejection> {
+        self.circuit.admit(self.policy, now, demand)
     }
 
     /// See [`Circuit::enter`].
     ///
     /// # Errors
     /// As [`Slot::admit`].
-    pub fn enter<C: Clock>(&self, clock: C, cost: Tokens) -> Result<(Guard<'_, C>, Option<Transition>), Rejection> {
-        self.circuit.enter(self.policy, clock, cost)
+    pub fn enter<C: Clock>(
+        &self,
+        clock: C,
+        demand: impl Into<Demand>,
+    ) -> Result<(Guard<'_, C>, Option<Transition>), Rejection> {
+        self.circuit.enter(self.policy, clock, demand)
     }
 
     /// See [`Circuit::settle`].
@@ -159,6 +163,7 @@ impl core::error::Error for PanelError {}
 mod tests {
     use super::*;
     use crate::breaker::BreakerPolicy;
+    use crate::tokens::Tokens;
     use std::string::ToString;
 
     static POLICY: CircuitPolicy = CircuitPolicy { breaker: Some(BreakerPolicy::DEFAULT), ..CircuitPolicy::UNLIMITED };

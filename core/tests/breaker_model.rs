@@ -137,9 +137,6 @@ impl Model {
 
     fn reset(&mut self) -> Option<Transition> {
         let told = self.state() != State::Closed;
-        if self.mode == (Mode::Closed { failures: 0 }) {
-            return None;
-        }
         self.enter(Mode::Closed { failures: 0 }, Cause::Reset).filter(|_| told)
     }
 }

@@ -13,7 +13,7 @@ use crate::window::WindowCounts;
 pub struct BreakerSnapshot {
     /// The state.
     pub state: State,
-    /// One more at every transition; wraps after 255.
+    /// One more at every transition and every reset; wraps after 255.
     pub generation: u8,
     /// Consecutive failures (Closed, ForcedClosed); a breaker with a window does not count them under rates.
     pub failures: u32,

@@ -245,21 +245,13 @@ impl BreakerState {
         }
     }
 
-    /// Closes the breaker from any state and forgets what it has counted; calls under way become stale.
+    /// Closes the breaker from any state and forgets what it has counted; calls under way become stale. It always starts
+    /// a generation; a breaker that was closed already reports no transition.
     pub const fn reset(self) -> (Self, Option<Transition>) {
-        let closed = Mode::Closed { failures: 0 };
+        let (next, transition) = self.enter(Mode::Closed { failures: 0 }, Cause::Reset);
         match self.mode {
-            Mode::Closed { failures: 0 } => (self, None),
-            Mode::Closed { .. } => (self.enter(closed, Cause::Reset).0, None),
-            _ => self.enter_reported(closed, Cause::Reset),
-        }
-    }
-
-    /// [`BreakerState::reset`] for a breaker with a window: always a new generation, for the window to start afresh.
-    pub(crate) const fn reset_window(self) -> (Self, Option<Transition>) {
-        match self.mode {
-            Mode::Closed { .. } => (self.enter(Mode::Closed { failures: 0 }, Cause::Reset).0, None),
-            _ => self.reset(),
+            Mode::Closed { .. } => (next, None),
+            _ => (next, Some(transition)),
         }
     }
 

@@ -1,6 +1,8 @@
 //! `Permit` and `Rejection`: the two answers of a circuit.
 
 use crate::breaker::Ticket;
+use crate::bulkhead::BulkheadTicket;
+use crate::gate::Pass;
 use crate::time::Instant;
 use crate::tokens::Tokens;
 use crate::wait::Wait;
@@ -13,28 +15,29 @@ use core::fmt;
 #[derive(Debug)]
 #[must_use = "an admitted call holds its slot until its permit is settled"]
 pub struct Permit {
-    pub(crate) issued: Instant,
-    pub(crate) ticket: Option<Ticket>,
-    pub(crate) slot: bool,
-    pub(crate) tokens: Tokens,
+    pub(super) pass: Pass<Held>,
 }
+
+/// What the gates of a circuit hold, in their order.
+type Held = ((Option<BulkheadTicket>, Option<Tokens>), Option<Ticket>);
 
 impl Permit {
     /// When the call was admitted.
     pub const fn issued(&self) -> Instant {
-        self.issued
+        self.pass.issued()
     }
 
     /// The tokens that `Ignored` and `Cancelled` would give back.
     pub const fn tokens(&self) -> Tokens {
-        self.tokens
+        match self.pass.held() {
+            ((_, Some(tokens)), _) if !self.pass.is_spent() => *tokens,
+            _ => Tokens::ZERO,
+        }
     }
 
-    /// Marks the tokens as used: the dependency has done its work, so no outcome gives them back any more.
-    ///
-    /// Without it a caller that keeps getting ignored errors, such as "not found", would never be rate limited.
+    /// Marks the tokens as used, see [`Pass::spend`].
     pub const fn spend(&mut self) {
-        self.tokens = Tokens::ZERO;
+        self.pass.spend();
     }
 }
 
@@ -48,6 +51,12 @@ pub enum Part {
     Bulkhead,
     /// Calls come too fast.
     Bucket,
+    /// The dependency asked its callers to slow down.
+    AdaptiveRate,
+    /// The dependency refuses so many calls that this one is better not sent.
+    Throttle,
+    /// Too many calls are retries.
+    RetryBudget,
 }
 
 impl fmt::Display for Part {
@@ -56,6 +65,9 @@ impl fmt::Display for Part {
             Self::Breaker => "breaker",
             Self::Bulkhead => "bulkhead",
             Self::Bucket => "bucket",
+            Self::AdaptiveRate => "adaptive rate",
+            Self::Throttle => "throttle",
+            Self::RetryBudget => "retry budget",
         })
     }
 }
