@@ -26,7 +26,7 @@
 //! | [`Bulkhead`] | are too many calls in flight? |
 //! | [`Circuit`] | all of these at once, all or nothing |
 //! | [`Fuse`] | a circuit that owns its policy |
-//! | [`Backoff`] | how long to wait before a retry |
+//! | [`Backoff`], [`DecorrelatedBackoff`] | how long to wait before a retry |
 //! | [`RetryBudget`] | may a call be retried, or would retries become a storm? |
 //! | [`Throttle`] | is it better not to send a call that would be refused anyway? |
 //!
@@ -68,6 +68,7 @@ pub mod bucket;
 pub mod bulkhead;
 pub mod circuit;
 mod clock;
+mod decorrelated;
 mod error;
 mod field;
 mod flow;
@@ -92,9 +93,13 @@ pub use breaker::{
     State, Ticket, Transition, Trip,
 };
 pub use bucket::{BucketPolicy, BucketState, Rate, TokenBucket};
-pub use bulkhead::{Bulkhead, BulkheadPolicy};
+pub use bulkhead::{
+    AdaptiveConfig, Bulkhead, BulkheadPolicy, BulkheadSnapshot, BulkheadStamp, BulkheadState, BulkheadTicket,
+    LimitChange,
+};
 pub use circuit::{Circuit, CircuitPolicy, CircuitSnapshot, Guard, Part, Permit, Rejection};
 pub use clock::Clock;
+pub use decorrelated::DecorrelatedBackoff;
 pub use error::{PolicyError, Quantity};
 pub use fuse::Fuse;
 pub use jitter::Jitter;
