@@ -15,6 +15,8 @@ static BREAKER: Breaker = Breaker::new();
 static BUCKET: TokenBucket = TokenBucket::new();
 static ADAPTIVE: AdaptiveRate = AdaptiveRate::new();
 static BULKHEAD: Bulkhead = Bulkhead::new();
+static BUDGET: RetryBudget = RetryBudget::new();
+static THROTTLE: Throttle = Throttle::new();
 static CIRCUIT: Circuit = Circuit::new();
 static FUSE: Fuse = Fuse::new(CircuitPolicy { breaker: Some(BreakerPolicy::DEFAULT), ..CircuitPolicy::UNLIMITED });
 
@@ -31,6 +33,16 @@ extern "C" fn _start() {
     }
     if let Ok(policy) = any(BulkheadPolicy::new(any(1))) {
         bulkhead(&policy);
+    }
+    if let Ok(policy) = any(BulkheadPolicy::adaptive(any(LimitConfig::DEFAULT))) {
+        bulkhead(&policy);
+    }
+    retry_budget(&any(RetryBudgetPolicy::DEFAULT));
+    if let Ok(policy) = any(RetryBudgetPolicy::new(any(RetryBudgetConfig::DEFAULT))) {
+        retry_budget(&policy);
+    }
+    if let Ok(policy) = any(ThrottlePolicy::new(any(ThrottleConfig::DEFAULT))) {
+        throttle(&policy);
     }
     circuit(&any(CircuitPolicy::UNLIMITED));
     fuse();
@@ -94,7 +106,31 @@ fn bulkhead(policy: &BulkheadPolicy) {
     if BULKHEAD.try_enter(policy) {
         BULKHEAD.leave();
     }
-    any((BULKHEAD.in_flight(), policy.max_in_flight()));
+    if let Ok(ticket) = BULKHEAD.admit(policy, now()) {
+        any(BULKHEAD.settle(policy, now(), ticket, any(Outcome::Success)));
+    }
+    any((BULKHEAD.in_flight(), policy.max_in_flight(), policy.adaptive_config()));
+    any((BULKHEAD.limit(policy), BULKHEAD.refusal(policy), BULKHEAD.is_fresh(policy)));
+    any(Bulkhead::restore(any(BULKHEAD.snapshot())));
+}
+
+fn retry_budget(policy: &RetryBudgetPolicy) {
+    BUDGET.deposit(policy, now());
+    any(BUDGET.try_withdraw(policy, now()).is_ok());
+    BUDGET.refund(policy, now());
+    BUDGET.change_policy(policy, &any(*policy), now());
+    any((BUDGET.refusal(policy, now()), BUDGET.next_change(policy, now()), BUDGET.is_fresh(policy, now())));
+    any(RetryBudget::restore(policy, now(), any(BUDGET.snapshot(policy, now()))));
+    any(policy.config());
+}
+
+fn throttle(policy: &ThrottlePolicy) {
+    any(THROTTLE.try_admit(policy, now(), any(1)).is_ok());
+    THROTTLE.settle(policy, now(), any(true));
+    THROTTLE.change_policy(policy, &any(*policy), now());
+    any((THROTTLE.next_change(policy, now()), THROTTLE.is_fresh(policy, now())));
+    any(Throttle::restore(policy, now(), any(THROTTLE.snapshot(policy, now()))));
+    any(policy.config());
 }
 
 fn circuit(policy: &CircuitPolicy) {
@@ -140,6 +176,10 @@ fn panel() {
 fn backoff() {
     if let Ok(backoff) = any(Backoff::new(any(BackoffConfig::DEFAULT))) {
         any(backoff.delay(any(1), any(1)));
+    }
+    any(Backoff::fixed(any(Duration::ZERO), any(Jitter::Full)).is_ok());
+    if let Ok(backoff) = any(DecorrelatedBackoff::new(any(Duration::ZERO), any(Duration::MAX))) {
+        any((backoff.base(), backoff.cap(), backoff.delay(any(None), any(1))));
     }
 }
 

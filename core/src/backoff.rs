@@ -1,4 +1,4 @@
-//! `Backoff`: how long to wait before each retry.
+//! `Backoff`: how long to wait before each retry, by the number of the retry.
 
 use crate::error::{PolicyError, check_milli, check_time};
 use crate::growth::grow;
@@ -35,7 +35,7 @@ impl Default for BackoffConfig {
     }
 }
 
-const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+pub(crate) const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// A checked exponential backoff: `base x factor^retry`, never above the cap, then jittered downwards.
 ///
@@ -75,12 +75,21 @@ impl Backoff {
         }
     }
 
+    /// The same delay before every retry, 0 to 365 days, then jittered downwards.
+    ///
+    /// # Errors
+    /// When the delay is too long.
+    pub const fn fixed(delay: Duration, jitter: Jitter) -> Result<Self, PolicyError> {
+        Self::new(BackoffConfig { base: delay, factor_milli: 1_000, cap: delay, jitter })
+    }
+
     /// The numbers that this backoff was built from.
     pub const fn config(&self) -> &BackoffConfig {
         &self.config
     }
 
-    /// The delay before retry number `retry`, counted from 0; all 64 bits of `random` count.
+    /// The delay before retry number `retry`, counted from 0; all 64 bits of `random` count. Never above the cap, and at
+    /// most 65 multiplications whatever the number is.
     pub const fn delay(&self, retry: u32, random: u64) -> Duration {
         let BackoffConfig { base, factor_milli, cap, jitter } = self.config;
         Duration::from_nanos(jitter.apply(grow(nanos(base), factor_milli, nanos(cap), retry), random))

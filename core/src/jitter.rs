@@ -30,7 +30,7 @@ impl Jitter {
 }
 
 /// `span` times `random / 2^64`, rounded down.
-const fn scale(span: u64, random: u64) -> u64 {
+pub(crate) const fn scale(span: u64, random: u64) -> u64 {
     low((span as u128).wrapping_mul(random as u128).unbounded_shr(u64::BITS))
 }
 

@@ -31,7 +31,7 @@
 //! | [`Gate`] | the same over any combination of parts |
 //! | [`Fuse`] | a circuit that owns its policy |
 //! | [`Panel`] | a fixed number of named circuits |
-//! | [`Backoff`] | how long to wait before a retry |
+//! | [`Backoff`], [`DecorrelatedBackoff`] | how long to wait before a retry |
 //! | [`RetryBudget`] | may a call be retried, or would retries become a storm? |
 //! | [`Throttle`] | is it better not to send a call that would be refused anyway? |
 //!
@@ -74,6 +74,7 @@ pub mod bucket;
 pub mod bulkhead;
 pub mod circuit;
 mod clock;
+mod decorrelated;
 mod error;
 mod field;
 mod flow;
@@ -107,6 +108,7 @@ pub use bulkhead::{
 };
 pub use circuit::{Circuit, CircuitPolicy, CircuitSnapshot, Guard, Part, Permit, Rejection};
 pub use clock::Clock;
+pub use decorrelated::DecorrelatedBackoff;
 pub use error::{PolicyError, Quantity};
 pub use fuse::Fuse;
 pub use gate::{AdaptiveBucket, Ask, Ending, Gate, Gated, Pass};

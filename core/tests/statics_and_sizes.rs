@@ -20,6 +20,23 @@ const BACKOFF: Backoff = match Backoff::new(BackoffConfig { jitter: Jitter::None
     Ok(backoff) => backoff,
     Err(_) => panic!("checked at compile time"),
 };
+const LEARNING: BulkheadPolicy = match BulkheadPolicy::adaptive(LimitConfig::DEFAULT) {
+    Ok(policy) => policy,
+    Err(_) => panic!("checked at compile time"),
+};
+const BUDGET_POLICY: RetryBudgetPolicy = match RetryBudgetPolicy::new(RetryBudgetConfig::DEFAULT) {
+    Ok(policy) => policy,
+    Err(_) => panic!("checked at compile time"),
+};
+const THROTTLE_POLICY: ThrottlePolicy = match ThrottlePolicy::new(ThrottleConfig::DEFAULT) {
+    Ok(policy) => policy,
+    Err(_) => panic!("checked at compile time"),
+};
+const DECORRELATED: DecorrelatedBackoff =
+    match DecorrelatedBackoff::new(Duration::from_millis(500), Duration::from_secs(30)) {
+        Ok(backoff) => backoff,
+        Err(_) => panic!("checked at compile time"),
+    };
 const CIRCUIT_POLICY: CircuitPolicy =
     CircuitPolicy { breaker: Some(BREAKER_POLICY), bulkhead: Some(BULKHEAD_POLICY), bucket: Some(BUCKET_POLICY) };
 
@@ -51,6 +68,19 @@ static CUT: AdaptiveRate = AdaptiveRate::restore(
 static BREAKER: Breaker = Breaker::new();
 static BUCKET: TokenBucket = TokenBucket::new();
 static BULKHEAD: Bulkhead = Bulkhead::new();
+static BUDGET: RetryBudget = RetryBudget::new();
+static SAVED: RetryBudget = RetryBudget::restore(
+    &BUDGET_POLICY,
+    Instant::ORIGIN,
+    RetryBudgetSnapshot { balance: Tokens::whole(3), refusal: None },
+);
+static THROTTLE: Throttle = Throttle::new();
+static THROTTLED: Throttle = Throttle::restore(
+    &THROTTLE_POLICY,
+    Instant::ORIGIN,
+    ThrottleSnapshot { requests: 1_000, accepts: 0, refused_milli: 0 },
+);
+static LEARNED: Bulkhead = Bulkhead::restore(BulkheadSnapshot { in_flight: 0, learned_limit: Some(7) });
 static CIRCUIT: Circuit = Circuit::new();
 static FUSE: Fuse = Fuse::new(CIRCUIT_POLICY);
 static RESTORED: Breaker = Breaker::restore(BreakerSnapshot {
@@ -99,6 +129,13 @@ fn primitives_and_policies_are_built_at_compile_time() {
     assert_eq!(CLASSES.demand(Priority::Low).leave, Tokens::whole(5));
     assert!(ADAPTIVE.is_fresh(&ADAPTIVE_POLICY, now) && !CUT.is_fresh(&ADAPTIVE_POLICY, now));
     assert_eq!(BACKOFF.delay(1, 0), Duration::from_secs(1));
+    assert_eq!(DECORRELATED, DecorrelatedBackoff::DEFAULT);
+    assert_eq!((BUDGET_POLICY, THROTTLE_POLICY), (RetryBudgetPolicy::DEFAULT, ThrottlePolicy::DEFAULT));
+    assert!(BUDGET.try_withdraw(&BUDGET_POLICY, now).is_ok());
+    assert_eq!(SAVED.snapshot(&BUDGET_POLICY, now).balance, Tokens::whole(3));
+    assert!(THROTTLE.try_admit(&THROTTLE_POLICY, now, 0).is_ok());
+    assert!(THROTTLED.try_admit(&THROTTLE_POLICY, now, 0).is_err());
+    assert_eq!(LEARNED.limit(&ADAPTIVE), 7);
 }
 
 #[test]
@@ -109,6 +146,12 @@ fn pure_steps_run_at_compile_time() {
     const CUT: (AdaptiveState, Adjustment) =
         AdaptiveState::NEW.settle(Outcome::Failure, Instant::ORIGIN, &ADAPTIVE_POLICY);
     assert_eq!(CUT.1, Adjustment::Cut);
+    const EARNED: RetryBudgetState = RetryBudgetState::NEW.deposit(Instant::ORIGIN, &BUDGET_POLICY);
+    const COUNTED: ThrottleState = ThrottleState::NEW.settle(Instant::ORIGIN, true, &THROTTLE_POLICY);
+    const ENTERED: BulkheadState = BulkheadState::NEW.enter(Instant::ORIGIN, &LEARNING).0;
+    assert_eq!(EARNED.balance(Instant::ORIGIN, &BUDGET_POLICY), Tokens::milli(50_200));
+    assert_eq!(COUNTED.counts(Instant::ORIGIN, &THROTTLE_POLICY).accepts, 1);
+    assert_eq!(ENTERED.in_flight(), 1);
     assert!(matches!(FIRST.1, Admission::Admitted(_, None)));
     assert_eq!(TAKEN.1, Err(Wait::Never));
 }
@@ -122,6 +165,7 @@ fn a_breaker_and_a_bucket_fit_into_40_bytes() {
 fn sizes_are_as_documented() {
     assert_eq!((size_of::<Breaker>(), size_of::<TokenBucket>(), size_of::<Bulkhead>()), (16, 8, 8));
     assert_eq!(size_of::<AdaptiveRate>(), 8);
+    assert_eq!((size_of::<RetryBudget>(), size_of::<Throttle>()), (8, 8));
     assert_eq!(size_of::<Circuit>(), 32);
     assert_eq!((size_of::<CountWindow>(), size_of::<CountWindow<36>>()), (48, 304));
     assert_eq!((size_of::<TimeWindow>(), size_of::<TimeWindow<60>>()), (120, 520));
@@ -135,5 +179,6 @@ fn primitives_can_be_shared_and_permits_can_be_sent() {
     shared::<(Breaker<CountWindow>, Breaker<TimeWindow>, Circuit<CountWindow>, Fuse<TimeWindow>)>();
     shared::<(BreakerPolicy, BucketPolicy, BulkheadPolicy, CircuitPolicy, Backoff)>();
     shared::<(AdaptiveRate, AdaptivePolicy, PriorityPolicy, Booking, Demand)>();
+    shared::<(RetryBudget, RetryBudgetPolicy, Throttle, ThrottlePolicy, DecorrelatedBackoff, BulkheadTicket)>();
     shared::<(Ticket, Permit, Rejection, Transition, PolicyError)>();
 }
