@@ -41,7 +41,11 @@
 
 mod count;
 mod counts;
+#[cfg(test)]
+mod layouts;
 mod none;
+#[cfg(test)]
+mod tests;
 mod time;
 
 pub use count::CountWindow;
