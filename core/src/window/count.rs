@@ -178,6 +178,10 @@ impl<const WORDS: usize> Records for CountWindow<WORDS> {
 
 #[cfg(test)]
 impl<const WORDS: usize> CountWindow<WORDS> {
+    pub(super) fn place(&self) -> Place {
+        self.head.load().place()
+    }
+
     /// The outcomes in the ring, those of an older epoch as empty.
     pub(super) fn contents(&self) -> std::vec::Vec<Mark> {
         let epoch = self.head.load().epoch;

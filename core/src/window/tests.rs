@@ -1,8 +1,10 @@
 //! What only the inside can tell: the layouts, the ring's contents, and the cost in words.
 
-use super::count::CountWindow;
+use super::count::{CountWindow, Ring};
+use super::time::{Latest, Slot};
 use super::*;
 use crate::sync::counted::cost;
+use crate::word::Packed;
 use crate::*;
 use core::time::Duration;
 use std::vec::Vec;
@@ -27,6 +29,52 @@ fn filled<W: Window>(window: W, calls: u32, outcome: Outcome) -> Breaker<W> {
     let breaker = Breaker::with_window(window);
     (0..calls).for_each(|_| _ = settle(&breaker, NOW, outcome));
     breaker
+}
+
+const FAILED: Mark = Mark { failed: true, slow: false };
+
+/// The breaker's check and the window's record are two steps: the generation may end between them.
+#[test]
+fn b3_a_record_that_is_overtaken_by_a_new_generation_changes_nothing() {
+    fn overtaken<W: Window>(window: W) {
+        assert!(window.record(1, Mark::default(), NOW, 0, || true).is_none_or(|counts| counts.calls == 1));
+        assert!(window.record(0, FAILED, NOW, 0, || false).is_none(), "an older generation");
+        assert!(window.record(255, FAILED, NOW, 0, || false).is_none(), "and one that looks as if it came next");
+        window.finish(0);
+        assert_eq!(window.counts(1, NOW), WindowCounts { calls: 1, failures: 0, slow: 0 });
+        assert_eq!(window.counts(0, NOW), WindowCounts::NONE);
+        window.finish(1);
+        assert_eq!(window.counts(1, NOW), WindowCounts::NONE);
+        assert_eq!(window.record(1, FAILED, NOW, 0, || false), None, "it is over");
+    }
+    overtaken(CountWindow::<4>::new(100).expect("in range"));
+    overtaken(TimeWindow::<10>::new(Duration::from_secs(30)).expect("in range"));
+}
+
+/// The window's clock or head and its other words are several steps, too.
+#[test]
+fn b3_a_late_step_leaves_the_words_of_another_epoch_alone() {
+    let window = CountWindow::<1>::new(28).expect("in range");
+    let place = window.place();
+    let (word, before) = Ring::unpack(0).put(7, true, place, FAILED);
+    assert_eq!(before, Some(Mark::default()), "taken over empty");
+    assert_eq!(word.put(6, false, place, Mark::default()), (word, None));
+    assert_eq!(word.put(8, true, place, Mark::default()).1, Some(Mark::default()), "taken over empty again");
+    assert_eq!(word.put(7, false, place, Mark::default()).1, Some(FAILED));
+
+    let slot = Slot::EMPTY.add(12, FAILED, true);
+    assert_eq!(slot.add(2, FAILED, false), slot);
+    assert_eq!(slot.add(22, FAILED, true).counts, slot.counts, "taken over empty");
+    assert_eq!(Slot::EMPTY.add(0, FAILED, false), Slot::EMPTY, "an empty slot has no number");
+}
+
+#[test]
+fn a_slot_that_others_have_moved_on_to_has_not_left_the_window() {
+    let latest = Latest { generation: 0, sequence: 5, tick: 5 };
+    let left: Vec<u32> = (0..640).filter(|&sequence| latest.has_left(sequence, 10)).collect();
+    let held: Vec<u32> = (0..640).filter(|&sequence| latest.holds(sequence, 10)).collect();
+    assert_eq!(held, [0, 1, 2, 3, 4, 5, 636, 637, 638, 639]);
+    assert_eq!((left.first(), left.last(), left.len()), (Some(&326), Some(&635), 310), "older by up to 32 windows");
 }
 
 #[test]
