@@ -51,6 +51,28 @@ fn b3_a_record_that_is_overtaken_by_a_new_generation_changes_nothing() {
     overtaken(TimeWindow::<10>::new(Duration::from_secs(30)).expect("in range"));
 }
 
+#[test]
+fn h15_no_number_of_short_epochs_brings_old_outcomes_back() {
+    for epochs in (250..260).chain(510..515) {
+        let window = CountWindow::<3>::new(84).expect("in range");
+        let record = |generation, mark| window.record(generation, mark, NOW, 0, || true).expect("current");
+        let mut generation = 0_u8;
+        (0..84).for_each(|_| _ = record(generation, FAILED));
+        for _ in 1..epochs {
+            window.finish(generation);
+            generation = generation.wrapping_add(2);
+            record(generation, Mark::default());
+        }
+        window.finish(generation);
+        generation = generation.wrapping_add(2);
+        // whatever would be left of the failures would now be evicted, and be missing here
+        (0..84).for_each(|_| _ = record(generation, Mark::default()));
+        (0..84).for_each(|_| _ = record(generation, FAILED));
+        let expected = WindowCounts { calls: 84, failures: 84, slow: 0 };
+        assert_eq!(window.counts(generation, NOW), expected, "after {epochs} epochs");
+    }
+}
+
 /// The window's clock or head and its other words are several steps, too.
 #[test]
 fn b3_a_late_step_leaves_the_words_of_another_epoch_alone() {
