@@ -2,7 +2,7 @@
 
 use super::count::{CountWindow, Ring};
 use super::time::{Latest, Slot};
-use super::*;
+use super::{Mark, Records};
 use crate::sync::counted::cost;
 use crate::word::Packed;
 use crate::*;
