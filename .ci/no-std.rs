@@ -18,13 +18,25 @@ static BULKHEAD: Bulkhead = Bulkhead::new();
 static BUDGET: RetryBudget = RetryBudget::new();
 static THROTTLE: Throttle = Throttle::new();
 static CIRCUIT: Circuit = Circuit::new();
+static COUNTING: Breaker<CountWindow> = Breaker::with_window(match CountWindow::new(100) {
+    Ok(window) => window,
+    Err(_) => panic!(), // at compile time
+});
+static TIMING: Breaker<TimeWindow> = Breaker::with_window(match TimeWindow::new(Duration::from_secs(30)) {
+    Ok(window) => window,
+    Err(_) => panic!(), // at compile time
+});
 static FUSE: Fuse = Fuse::new(CircuitPolicy { breaker: Some(BreakerPolicy::DEFAULT), ..CircuitPolicy::UNLIMITED });
 
 #[unsafe(no_mangle)]
 extern "C" fn _start() {
-    breaker(&any(BreakerPolicy::DEFAULT));
-    if let Ok(policy) = any(BreakerPolicy::new(any(BreakerConfig::DEFAULT))) {
-        breaker(&policy);
+    let rates = BreakerConfig { trip: Trip::Rate(any(RateTrip::DEFAULT)), ..BreakerConfig::DEFAULT };
+    for policy in [any(BreakerPolicy::new(any(BreakerConfig::DEFAULT))), any(BreakerPolicy::new(rates))] {
+        let policy = any(policy.unwrap_or(BreakerPolicy::DEFAULT));
+        breaker(&BREAKER, &policy);
+        breaker(&COUNTING, &policy);
+        breaker(&TIMING, &policy);
+        restore(&policy);
     }
     if let Ok(policy) = any(BucketPolicy::new(Rate { tokens: any(1), per: any(Duration::ZERO) }, any(Tokens::ONE))) {
         bucket(&policy);
@@ -50,16 +62,32 @@ extern "C" fn _start() {
     panel();
 }
 
-fn breaker(policy: &BreakerPolicy) {
-    if let Ok((ticket, transition)) = BREAKER.admit(policy, now()) {
+fn breaker<W: Window>(breaker: &Breaker<W>, policy: &BreakerPolicy) {
+    if let Ok((ticket, transition)) = breaker.admit(policy, now()) {
         any((transition, ticket.issued(), ticket.generation()));
-        any(BREAKER.settle(policy, now(), ticket, any(Outcome::Failure)));
+        any(breaker.settle(policy, now(), ticket, any(Outcome::Failure)));
     }
-    any(BREAKER.refusal(policy, now()));
-    any(BREAKER.force(any(Forced::Open)));
-    any(BREAKER.reset());
-    any(Breaker::restore(any(BREAKER.snapshot(policy, now()))));
+    any(breaker.refusal(policy, now()));
+    any(breaker.force(any(Forced::Open)));
+    any(breaker.reset());
+    let window = any(breaker.snapshot(policy, now())).window;
+    any((window.failure_rate_milli(), window.slow_rate_milli()));
     any(policy.config());
+}
+
+fn restore(policy: &BreakerPolicy) {
+    any(Breaker::restore(any(BREAKER.snapshot(policy, now()))));
+    if let Ok(window) = CountWindow::<4>::new(any(100)) {
+        any(window.size());
+        any(Breaker::restore_window(any(COUNTING.snapshot(policy, now())), window, now()));
+    }
+    if let Ok(window) = TimeWindow::<10>::new(any(Duration::from_secs(30))) {
+        any(window.span());
+        let breaker = Breaker::restore_window(any(TIMING.snapshot(policy, now())), window, now());
+        any(breaker.window());
+        let circuit = Circuit::from_parts(any(breaker), Bulkhead::new(), TokenBucket::new());
+        any(Fuse::from_circuit(circuit, any(CircuitPolicy::UNLIMITED)).snapshot(now()));
+    }
 }
 
 fn bucket(policy: &BucketPolicy) {

@@ -21,6 +21,35 @@ mod critical;
 #[cfg(all(target_has_atomic = "32", not(target_has_atomic = "64")))]
 pub(crate) use critical::Cell64;
 
+/// How often a thread has accessed words, so that tests can say what an operation costs without measuring time.
+#[cfg(test)]
+pub(crate) mod counted {
+    use core::cell::Cell;
+    use std::thread::LocalKey;
+
+    pub(crate) struct Count(&'static LocalKey<Cell<u32>>);
+
+    std::thread_local! {
+        static LOADED: Cell<u32> = const { Cell::new(0) };
+        static EXCHANGED: Cell<u32> = const { Cell::new(0) };
+    }
+    pub(crate) const LOADS: Count = Count(&LOADED);
+    pub(crate) const EXCHANGES: Count = Count(&EXCHANGED);
+
+    impl Count {
+        pub(crate) fn add_one(&self) {
+            self.0.set(self.0.get() + 1);
+        }
+    }
+
+    /// The loads and the exchanges that `operation` makes.
+    pub(crate) fn cost<T>(operation: impl FnOnce() -> T) -> (T, (u32, u32)) {
+        let before = (LOADED.get(), EXCHANGED.get());
+        let result = operation();
+        (result, (LOADED.get() - before.0, EXCHANGED.get() - before.1))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{critical, native};

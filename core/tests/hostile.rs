@@ -53,6 +53,34 @@ fn any_breaker() -> impl Strategy<Value = BreakerConfig> {
 
 proptest! {
     #[test]
+    fn no_window_panics_at_any_time_or_with_any_snapshot(
+        span in 1_u64..365 * 86_400,
+        size in 1_u32..=56,
+        counts: (u32, u32, u32),
+        generation: u8,
+        operations in operations(hostile()),
+    ) {
+        let trip = Trip::Rate(RateTrip { minimum_calls: 3, ..RateTrip::DEFAULT });
+        let policy = breaker(BreakerConfig { trip, ..BreakerConfig::DEFAULT });
+        let window = WindowCounts { calls: counts.0, failures: counts.1, slow: counts.2 };
+        let snapshot = BreakerSnapshot { generation, window, ..BreakerSnapshot::default() };
+        let counting = Breaker::restore_window(snapshot, CountWindow::<2>::new(size)?, at(0));
+        let timing = Breaker::restore_window(snapshot, TimeWindow::<3>::new(Duration::from_secs(span))?, at(0));
+        let (mut now, mut counted, mut timed) = (0, Vec::new(), Vec::new());
+        for (time, action) in operations {
+            now = time.from(now);
+            counted.extend(counting.admit(&policy, at(now)).ok().map(|(ticket, _)| ticket));
+            timed.extend(timing.admit(&policy, at(now)).ok().map(|(ticket, _)| ticket));
+            if let Action::Settle(_, outcome) = action {
+                let _ = counted.pop().map(|ticket| counting.settle(&policy, at(now), ticket, outcome));
+                let _ = timed.pop().map(|ticket| timing.settle(&policy, at(now), ticket, outcome));
+            }
+            prop_assert!(counting.snapshot(&policy, at(now)).window.calls <= size);
+            prop_assert!(timing.snapshot(&policy, at(now)).window.failure_rate_milli() <= 1_000);
+        }
+    }
+
+    #[test]
     fn no_breaker_configuration_panics(config in any_breaker()) {
         if let Ok(policy) = BreakerPolicy::new(config) {
             prop_assert_eq!(*policy.config(), config);
@@ -183,6 +211,48 @@ fn every_field_of_a_breaker_is_checked_on_both_sides() {
     ];
     for (config, field) in cases {
         assert_eq!(field_of(BreakerPolicy::new(config)), field, "{config:?}");
+    }
+}
+
+#[test]
+fn every_field_of_a_rate_and_a_window_is_checked_on_both_sides() {
+    let sound = RateTrip::DEFAULT;
+    let none = RateTrip { failure_rate_milli: None, ..sound };
+    let cases = [
+        (none, Some("trip.thresholds")),
+        (RateTrip { slow_rate_milli: Some(1), ..none }, None),
+        (RateTrip { failure_rate_milli: Some(0), ..sound }, Some("trip.failure_rate")),
+        (RateTrip { failure_rate_milli: Some(1), ..sound }, None),
+        (RateTrip { failure_rate_milli: Some(1_000), ..sound }, None),
+        (RateTrip { failure_rate_milli: Some(1_001), ..sound }, Some("trip.failure_rate")),
+        (RateTrip { slow_rate_milli: Some(0), ..sound }, Some("trip.slow_rate")),
+        (RateTrip { slow_rate_milli: Some(1_001), ..sound }, Some("trip.slow_rate")),
+        (RateTrip { slow_call: Duration::from_nanos(999), ..sound }, Some("trip.slow_call")),
+        (RateTrip { slow_call: Duration::from_nanos(1_000), ..sound }, None),
+        (RateTrip { slow_call: YEAR, ..sound }, None),
+        (RateTrip { slow_call: YEAR + TICK, ..sound }, Some("trip.slow_call")),
+        (RateTrip { minimum_calls: 0, ..sound }, Some("trip.minimum_calls")),
+        (RateTrip { minimum_calls: 100_000, ..sound }, None),
+        (RateTrip { minimum_calls: 100_001, ..sound }, Some("trip.minimum_calls")),
+        (RateTrip { max_failures: Some(0), ..sound }, Some("trip.max_failures")),
+        (RateTrip { max_failures: Some(100_000), ..none }, None),
+        (RateTrip { max_failures: Some(100_001), ..sound }, Some("trip.max_failures")),
+        (RateTrip { max_slow: Some(0), ..sound }, Some("trip.max_slow")),
+        (RateTrip { max_slow: Some(100_001), ..sound }, Some("trip.max_slow")),
+    ];
+    for (rate, field) in cases {
+        let config = BreakerConfig { trip: Trip::Rate(rate), ..BreakerConfig::DEFAULT };
+        assert_eq!(field_of(BreakerPolicy::new(config)), field, "{rate:?}");
+    }
+    for (size, sound) in [(0, false), (1, true), (112, true), (113, false), (u32::MAX, false)] {
+        assert_eq!(CountWindow::<4>::new(size).is_ok(), sound, "{size}");
+    }
+    assert_eq!((CountWindow::<80>::new(2_047).is_ok(), CountWindow::<80>::new(2_048).is_ok()), (true, false));
+    assert_eq!(field_of(CountWindow::<0>::new(1)), Some("window.size"));
+    let second = Duration::from_secs(1);
+    for (span, sound) in [(second - TICK, false), (second, true), (YEAR, true), (YEAR + TICK, false)] {
+        assert_eq!(TimeWindow::<2>::new(span).is_ok(), sound, "{span:?}");
+        assert_eq!(TimeWindow::<63>::new(span).is_ok(), sound, "{span:?}");
     }
 }
 

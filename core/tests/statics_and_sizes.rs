@@ -135,7 +135,7 @@ fn primitives_and_policies_are_built_at_compile_time() {
     assert_eq!(SAVED.snapshot(&BUDGET_POLICY, now).balance, Tokens::whole(3));
     assert!(THROTTLE.try_admit(&THROTTLE_POLICY, now, 0).is_ok());
     assert!(THROTTLED.try_admit(&THROTTLE_POLICY, now, 0).is_err());
-    assert_eq!(LEARNED.limit(&ADAPTIVE), 7);
+    assert_eq!(LEARNED.limit(&LEARNING), 7);
 }
 
 #[test]

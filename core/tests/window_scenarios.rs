@@ -150,6 +150,21 @@ fn a_breaker_that_closes_starts_with_an_empty_window_and_probes_do_not_enter() {
 }
 
 #[test]
+fn probes_do_not_enter_while_half_open() {
+    fn probing<W: Window>(breaker: &Breaker<W>) {
+        let config = BreakerConfig { required_successes: 3, ..*rate(RateTrip::DEFAULT).config() };
+        let policy = support::breaker(config);
+        (0..20).for_each(|_| _ = call(breaker, &policy, 0, 0, FAIL));
+        for _ in 0..2 {
+            assert!(call(breaker, &policy, 5 * SECOND, 0, GOOD).is_none());
+            assert_eq!(state(breaker, &policy, 5 * SECOND), (State::HalfOpen, 0, 0, 0));
+        }
+    }
+    probing(&counting::<4>(100));
+    probing(&timing(30));
+}
+
+#[test]
 fn h15_no_number_of_generations_brings_an_old_window_back() {
     fn flaps<W: Window>(breaker: &Breaker<W>) {
         let policy = rate(RateTrip { minimum_calls: 30, ..RateTrip::DEFAULT });

@@ -179,6 +179,17 @@ fn h15_years_of_ticks_leave_no_slot_behind() {
 }
 
 #[test]
+fn h15_no_idle_time_brings_the_slot_numbers_round() {
+    for windows in (0..200).chain([1 << 12, 1 << 20, 1 << 28]) {
+        let breaker = window();
+        let _ = end(&breaker, &lenient(), 100, Outcome::Failure);
+        let now = 100 + (windows + 1) * SPAN;
+        let _ = end(&breaker, &lenient(), now, Outcome::Success);
+        assert_eq!(counts(&breaker, now), WindowCounts { calls: 1, failures: 0, slow: 0 }, "{windows} windows");
+    }
+}
+
+#[test]
 fn h15_both_ends_of_the_clock_count_and_trip() {
     for start in [0, u64::MAX] {
         let (breaker, policy) = (window(), policy(RateTrip::DEFAULT));

@@ -13,12 +13,16 @@ impl Cell64 {
 
     #[inline]
     pub(crate) fn load(&self) -> u64 {
+        #[cfg(test)]
+        super::counted::LOADS.add_one();
         self.0.load(Ordering::SeqCst)
     }
 
     /// Replaces `current` by `new`, or returns what stands there instead; may fail spuriously.
     #[inline]
     pub(crate) fn compare_exchange(&self, current: u64, new: u64) -> Result<(), u64> {
+        #[cfg(test)]
+        super::counted::EXCHANGES.add_one();
         self.0.compare_exchange_weak(current, new, Ordering::SeqCst, Ordering::SeqCst).map(drop)
     }
 }

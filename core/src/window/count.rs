@@ -36,12 +36,15 @@
 mod head;
 mod ring;
 
-use self::head::{Head, MAX_SIZE};
-use self::ring::{LANES, Place, Ring};
+use self::head::MAX_SIZE;
+use self::ring::{LANES, Place};
 use super::{Mark, Records, Window, WindowCounts};
 use crate::error::{PolicyError, check_count};
 use crate::time::Instant;
 use crate::word::Word;
+
+pub(super) use self::head::Head;
+pub(super) use self::ring::Ring;
 
 /// The latest calls of a breaker, at most 28 for each of its `WORDS` and at most 2047. The default holds 112.
 /// See [`Window`] for what enters.
@@ -170,5 +173,22 @@ impl<const WORDS: usize> Records for CountWindow<WORDS> {
             let mark = Mark { failed: call < counts.failures, slow: call < counts.slow };
             let _ = self.record(generation, mark, now, 0, || true);
         }
+    }
+}
+
+#[cfg(test)]
+impl<const WORDS: usize> CountWindow<WORDS> {
+    pub(super) fn place(&self) -> Place {
+        self.head.load().place()
+    }
+
+    /// The outcomes in the ring, those of an older epoch as empty.
+    pub(super) fn contents(&self) -> std::vec::Vec<Mark> {
+        let epoch = self.head.load().epoch;
+        let outcome = |place: Place| {
+            let word = self.ring[place.word].load();
+            if word.epoch == epoch { word.outcome(place) } else { Mark::default() }
+        };
+        (0..self.size).map(Place::at).map(outcome).collect()
     }
 }

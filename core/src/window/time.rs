@@ -27,7 +27,7 @@
 //!
 //! **Why a wrapped sequence is harmless.** Slots that have left the window are emptied whenever it moves, and between
 //! two records it moves by three windows at most, so numbers 64 windows apart never meet. A record that stops between
-//! two steps for exactly 64 windows can count one outcome in the wrong one.
+//! two steps while the window moves by 32 windows can empty a slot that is in use, or count its outcome in the wrong one.
 //!
 //! **What a concurrent reader may see.** A slot's counts belong together; slots are read one after another. So the sum
 //! may lack calls that end meanwhile in a slot that it has passed, and contain later ones of another slot. A call that
@@ -39,13 +39,13 @@
 //! A threshold that a change of policy lowers decides from the next failure, slow call or slot on.
 //!
 //! **Cost of a record**, besides the breaker's loads: 2 loads and 1 exchange for most successes of a busy breaker; with
-//! the sum 3 + `SLOTS` loads and 1 exchange; once for each slot length up to 1 + `SLOTS` exchanges more.
+//! the sum 3 + `SLOTS` loads and 1 exchange; once for each slot length one more load of each word and up to 1 + `SLOTS`
+//! exchanges more.
 
 mod latest;
 mod slot;
 
-use self::latest::{Latest, MAX_SLOTS};
-use self::slot::Slot;
+use self::latest::MAX_SLOTS;
 use super::{Mark, Records, Window, WindowCounts};
 use crate::bucket::scale::Scale;
 use crate::error::{PolicyError, check_time};
@@ -53,7 +53,9 @@ use crate::time::{Instant, low32, nanos};
 use crate::word::Word;
 use core::time::Duration;
 
+pub(super) use self::latest::Latest;
 pub(crate) use self::slot::EXACT;
+pub(super) use self::slot::Slot;
 
 const MIN_SPAN: Duration = Duration::from_secs(1);
 const MAX_SPAN: Duration = Duration::from_secs(365 * 24 * 60 * 60);
