@@ -304,3 +304,15 @@ fn one_token_fits_the_burst_at_the_floor() {
         assert_eq!(TokenBucket::new().try_acquire_as(&bucket, at(0), demand), Ok(()), "{floor_milli}");
     }
 }
+
+#[test]
+fn c2_successes_raise_the_rate_again_after_a_clock_that_went_back_by_any_step() {
+    let policy = policy_of(AdaptiveConfig::DEFAULT, 100);
+    for (late, early) in [(100 * DAY, 0), (u64::MAX - 60 * SECOND, 5 * SECOND), (DAY, DAY - 10 * SECOND)] {
+        let rate = AdaptiveRate::new();
+        assert_eq!(rate.settle(&policy, at(late), Outcome::Failure), Adjustment::Cut);
+        assert_eq!(rate.settle(&policy, at(late + 2 * SECOND), Outcome::Success), Adjustment::Raised);
+        assert_eq!(rate.settle(&policy, at(early), Outcome::Success), Adjustment::Kept, "from here it counts");
+        assert_eq!(rate.settle(&policy, at(early + SECOND / 10), Outcome::Success), Adjustment::Raised);
+    }
+}
