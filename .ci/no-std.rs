@@ -110,7 +110,7 @@ fn classes(policy: &BucketPolicy) {
     }
     if let Ok(classes) = any(PriorityPolicy::new(any(PriorityConfig::DEFAULT), policy)) {
         let demand = any(classes.demand(any(Priority::Low)));
-        any((BUCKET.try_acquire_as(policy, now(), demand), classes.config(), Demand::plain(demand.cost)));
+        any((BUCKET.try_acquire_as(policy, now(), demand).is_ok(), classes.config(), Demand::plain(demand.cost)));
         any(BUCKET.reserve_as(policy, now(), any(Demand::from(any(Tokens::ONE))), any(Duration::ZERO)).is_ok());
         any(BUCKET.next_change(policy, now(), demand));
     }

@@ -33,8 +33,8 @@
 //! takes is set by `climb` and `cooldown`. A clock that goes back lengthens a slow-down by at most the longest one and a
 //! second, a cooldown by at most one cooldown.
 //!
-//! **Not guaranteed.** A rate that is not used still grows, by one cooldown's worth per success at most (TCP validates
-//! its window, RFC 7661; this does not). A call that would cost more than the burst costs the burst: large calls near
+//! **Not guaranteed.** A rate that is not used still grows, by one cooldown's worth per success at most, or 8 steps (TCP
+//! validates its window, RFC 7661; this does not). A call that would cost more than the burst costs the burst: large calls near
 //! the floor go faster than the rate says, never faster than the bucket's. The rate is not an admission: between
 //! scaling a cost and taking it another call may change the rate.
 //!

@@ -64,6 +64,19 @@ fn apply(
     done
 }
 
+/// Successes, as close as they count for most, until the ceiling is reached; returns when.
+fn climb(rate: &AdaptiveRate, policy: &AdaptivePolicy, mut now: u64) -> u64 {
+    let step = nanos(policy.config().climb) / 20_000 + 2 * TICK;
+    for _ in 0..40_000 {
+        if rate.snapshot(policy, at(now)).share == AdaptiveSnapshot::CEILING {
+            break;
+        }
+        now += step;
+        let _ = rate.settle(policy, at(now), Outcome::Success);
+    }
+    now
+}
+
 fn nanos(span: Duration) -> u64 {
     u64::try_from(span.as_nanos()).expect("fits")
 }
@@ -167,10 +180,8 @@ proptest! {
         // a failure counts again after two cooldowns at most, and then successes reach the ceiling again
         now += 2 * nanos(config.cooldown) + 2 * TICK;
         prop_assert_eq!(rate.settle(&policy, at(now), Outcome::Failure), Adjustment::Cut);
-        for _ in 0..4_000 {
-            now += nanos(config.climb) / 500 + nanos(config.cooldown) / 100 + TICK;
-            let _ = rate.settle(&policy, at(now), Outcome::Success);
-        }
+        now += nanos(config.cooldown) + TICK;
+        now = climb(&rate, &policy, now);
         prop_assert_eq!(rate.snapshot(&policy, at(now)).share_milli(), 1_000);
     }
 
@@ -185,11 +196,9 @@ proptest! {
             now = time.from(now);
             apply(&rate, &mut state, &policy, now, signal);
         }
-        for _ in 0..200 {
-            now += nanos(policy.config().climb) / 100 + nanos(policy.config().cooldown);
-            apply(&rate, &mut state, &policy, now, Signal::Settle(Outcome::Success));
-        }
-        prop_assert!(state.is_fresh(at(now), &policy), "it has climbed");
+        now = climb(&rate, &policy, now + 30 * SECOND);
+        state = AdaptiveState::restored(rate.snapshot(&policy, at(now)), at(now), &policy);
+        prop_assert!(rate.is_fresh(&policy, at(now)), "it has climbed");
         let (new, mut twin) = (AdaptiveRate::new(), AdaptiveState::NEW);
         for (time, signal) in later {
             now = time.from(now);
@@ -293,5 +302,17 @@ fn one_token_fits_the_burst_at_the_floor() {
         let rate = AdaptiveRate::restore(&policy, at(0), snapshot);
         let demand = rate.scale(&policy, at(0), Tokens::ONE.into()).expect("no pause");
         assert_eq!(TokenBucket::new().try_acquire_as(&bucket, at(0), demand), Ok(()), "{floor_milli}");
+    }
+}
+
+#[test]
+fn c2_successes_raise_the_rate_again_after_a_clock_that_went_back_by_any_step() {
+    let policy = policy_of(AdaptiveConfig::DEFAULT, 100);
+    for (late, early) in [(100 * DAY, 0), (u64::MAX - 60 * SECOND, 5 * SECOND), (DAY, DAY - 10 * SECOND)] {
+        let rate = AdaptiveRate::new();
+        assert_eq!(rate.settle(&policy, at(late), Outcome::Failure), Adjustment::Cut);
+        assert_eq!(rate.settle(&policy, at(late + 2 * SECOND), Outcome::Success), Adjustment::Raised);
+        assert_eq!(rate.settle(&policy, at(early), Outcome::Success), Adjustment::Kept, "from here it counts");
+        assert_eq!(rate.settle(&policy, at(early + SECOND / 10), Outcome::Success), Adjustment::Raised);
     }
 }
