@@ -93,8 +93,8 @@ impl Client {
 fn follows(ceiling: u64, capacity: u64, pattern: Pattern, start: u64) -> Result<(), TestCaseError> {
     let mut client = Client::new(ceiling, start);
     let mut service = Service { per_second: capacity, spare: 0, last: start, served: 0 };
-    for factor in [1.0, 0.5, 1.0, 2.0, 1.0] {
-        service.per_second = (capacity as f64 * factor) as u64;
+    for halves in [2, 1, 2, 4, 2] {
+        service.per_second = capacity * halves / 2;
         let allowed = service.per_second.min(ceiling) as f64;
         client.run(&mut service, pattern, 30 * SECOND);
         service.spare = 0; // what it had saved up is not its capacity

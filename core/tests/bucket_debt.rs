@@ -122,6 +122,10 @@ proptest! {
         let capped = signed(after) == -i128::from(new.debt().as_milli());
         prop_assert!(signed(after) * old_burst <= (signed(before) + 1) * new_burst || capped, "minted");
         prop_assert!((signed(after) + 1) * old_burst >= signed(before) * new_burst, "took");
+        if let Err(Wait::Nanos(wait)) = moved.take(new.burst(), at(now), &new).1 {
+            let most = burst_refill(&new) + debt_refill(&new) + 6;
+            prop_assert!(wait <= most, "more debt than the new cap: {wait} ns instead of {most}");
+        }
         // a booking of the old policy gives back its cost at most
         let Some(booking) = bookings.last() else { return Ok(()) };
         let given = moved.cancel(booking, at(now), &new).1;

@@ -209,3 +209,14 @@ fn h12_a_class_that_can_never_fit_is_refused_by_the_policy_and_by_the_bucket() {
     assert_eq!(shared.try_acquire_as(&policy, at(0), beyond), Err(Wait::Never));
     assert!(shared.is_fresh(&policy, at(0)), "nothing was taken");
 }
+
+#[test]
+fn each_class_asks_what_its_configuration_says() {
+    let policy = bucket(2, Duration::from_secs(1), Tokens::milli(10_001));
+    let classes = PriorityPolicy::new(PriorityConfig::DEFAULT, &policy).expect("fits");
+    let asked = Priority::ALL
+        .map(|priority| classes.demand(priority))
+        .map(|demand| (demand.cost.as_milli(), demand.leave.as_milli()));
+    assert_eq!(asked, [(2_000, 5_001), (1_000, 2_001), (500, 1_001), (100, 0)], "reserves are rounded up");
+    assert_eq!(classes.config(), &PriorityConfig::default());
+}
