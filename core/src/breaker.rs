@@ -59,7 +59,7 @@ use crate::outcome::Outcome;
 use crate::tally::Tally;
 use crate::time::Instant;
 use crate::wait::Wait;
-use crate::window::{NoWindow, Window};
+use crate::window::{NoWindow, Window, WindowCounts};
 use crate::word::Word;
 
 /// A circuit breaker: state only, the policy is an argument. See the [module documentation](self).
@@ -187,6 +187,21 @@ impl<W: Window> Breaker<W> {
             self.window.finish(generation);
         }
         transition
+    }
+
+    /// When a call that is refused at `now` will be admitted by time alone, at the latest: the end of the open wait, or of
+    /// the lease of the probes that are out. `None` when it would be admitted now, or when the breaker is forced open.
+    pub fn next_change(&self, policy: &BreakerPolicy, now: Instant) -> Option<Instant> {
+        self.word.load().next_change(now, policy)
+    }
+
+    /// Whether the breaker can be forgotten: while no call is under way, a new one in its place would decide the same from
+    /// `now` on. Only reads.
+    ///
+    /// It is closed, and nothing is counted against its dependency, in a row or in its window.
+    pub fn is_fresh(&self, now: Instant) -> bool {
+        let state = self.word.load();
+        state.is_fresh() && self.window.counts(state.generation, now) == WindowCounts::NONE
     }
 
     /// The state as plain data. One load, one for the stale count, and those of the window.

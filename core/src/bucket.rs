@@ -178,6 +178,12 @@ impl TokenBucket {
         self.word.load().level(now, policy)
     }
 
+    /// How long `demand` would be refused at `now`; `None` when it would be admitted. Only reads, so it does not follow a
+    /// clock that went back as an acquisition does.
+    pub fn refusal(&self, policy: &BucketPolicy, now: Instant, demand: Demand) -> Option<Wait> {
+        self.word.load().take_as(demand, now, policy).1.err()
+    }
+
     /// The first instant at which `demand`, refused at `now`, is admitted if nobody else comes: not a nanosecond before
     /// it. `None` where it would be admitted at `now`, or never. Only reads.
     pub fn next_change(&self, policy: &BucketPolicy, now: Instant, demand: Demand) -> Option<Instant> {

@@ -174,6 +174,36 @@ impl<W: Window> Circuit<W> {
         &self.bucket
     }
 
+    /// When a call that is refused at `now` will be admitted by time alone, at the latest. `None` when it would be admitted
+    /// now, or when time does not decide: every slot is taken, the demand can never fit, the breaker is forced open.
+    pub fn next_change(&self, policy: &CircuitPolicy, now: Instant, demand: impl Into<Demand>) -> Option<Instant> {
+        let demand = demand.into();
+        let mut latest = None;
+        if let Some(breaker) = &policy.breaker
+            && self.breaker.refusal(breaker, now).is_some()
+        {
+            latest = Some(self.breaker.next_change(breaker, now)?);
+        }
+        if let Some(bulkhead) = &policy.bulkhead
+            && self.bulkhead.refusal(bulkhead).is_some()
+        {
+            return None;
+        }
+        if let Some(bucket) = &policy.bucket
+            && self.bucket.refusal(bucket, now, demand).is_some()
+        {
+            latest = latest.max(Some(self.bucket.next_change(bucket, now, demand)?));
+        }
+        latest
+    }
+
+    /// Whether the circuit can be forgotten: a new one in its place would decide the same from `now` on. Only reads.
+    pub fn is_fresh(&self, policy: &CircuitPolicy, now: Instant) -> bool {
+        policy.breaker.is_none_or(|_| self.breaker.is_fresh(now))
+            && policy.bulkhead.is_none_or(|bulkhead| self.bulkhead.is_fresh(&bulkhead))
+            && policy.bucket.is_none_or(|bucket| self.bucket.is_fresh(&bucket, now))
+    }
+
     /// The state of the parts that the policy has. Only reads; the parts are read one after another.
     pub fn snapshot(&self, policy: &CircuitPolicy, now: Instant) -> CircuitSnapshot {
         CircuitSnapshot {

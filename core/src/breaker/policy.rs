@@ -151,6 +151,11 @@ impl BreakerPolicy {
         now.as_nanos().saturating_sub(since.as_nanos()) >= self.lease
     }
 
+    /// When a probe admitted at `since` is written off.
+    pub(crate) const fn lease_end(&self, since: Instant) -> Instant {
+        Instant::from_nanos(since.as_nanos().saturating_add(self.lease))
+    }
+
     /// Whether an outcome counts as a failure; `None` when it decides nothing.
     #[inline]
     pub(crate) const fn failed(&self, outcome: Outcome) -> Option<bool> {

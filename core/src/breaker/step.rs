@@ -264,6 +264,22 @@ impl BreakerState {
         }
     }
 
+    /// When a call that is refused at `now` will be admitted by time alone, at the latest. `None` when it would be admitted
+    /// now, or when time does not decide: forced open.
+    pub const fn next_change(self, now: Instant, policy: &BreakerPolicy) -> Option<Instant> {
+        match self.refuse(now, policy) {
+            (_, Some(Wait::Nanos(wait))) => Some(Instant::from_nanos(now.as_nanos().saturating_add(wait))),
+            // the probes that are out may report sooner
+            (Self { mode: Mode::HalfOpen(probing), .. }, Some(_)) => Some(policy.lease_end(probing.since.start())),
+            _ => None,
+        }
+    }
+
+    /// Whether the breaker has nothing counted, and would decide like a new one. Its window is not asked.
+    pub(crate) const fn is_fresh(self) -> bool {
+        matches!(self.mode, Mode::Closed { failures: 0 })
+    }
+
     /// [`BreakerState::refusal`], with the state in which an admission that is refused leaves the breaker: unchanged,
     /// unless the clock went back (rule 5).
     #[inline]
