@@ -171,7 +171,7 @@ proptest! {
 
     #[test]
     fn r1_a_learned_limit_survives_a_change_of_policy_within_the_new_bounds(
-        learned in prop::option::of(any::<u32>()),
+        learned in prop::option::of(prop_oneof![1_u32..5_000, any::<u32>()]),
         old in any_policy(),
         new in any_adaptive(),
     ) {

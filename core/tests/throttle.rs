@@ -28,8 +28,8 @@ enum Event {
 fn event() -> impl Strategy<Value = Event> {
     let random = prop_oneof![Just(0), Just(u64::MAX), any::<u64>()];
     prop_oneof![
-        4 => random.prop_map(Event::Admit),
-        6 => (1_u16..40, any::<bool>()).prop_map(|(calls, accepted)| Event::Settle { calls, accepted }),
+        16 => random.prop_map(Event::Admit),
+        24 => (1_u16..40, any::<bool>()).prop_map(|(calls, accepted)| Event::Settle { calls, accepted }),
         1 => (1_u16..20_000, any::<bool>()).prop_map(|(calls, accepted)| Event::Settle { calls, accepted }),
     ]
 }
@@ -382,6 +382,17 @@ fn an_admission_writes_nothing_and_a_refusal_counts() {
     let (refused, verdict) = state.admit(at(0), 0, &policy);
     assert_eq!(verdict, Err(Wait::Nanos(30 * SECOND)), "two requests fade in two half windows");
     assert_eq!(refused.counts(at(0), &policy).requests, 2);
+}
+
+#[test]
+fn a_late_reading_is_told_when_the_stored_half_window_ends() {
+    let policy = ThrottlePolicy::DEFAULT;
+    let state = ThrottleState::NEW.settle(at(16 * SECOND), false, &policy);
+    assert_eq!(state.next_change(at(14 * SECOND), &policy), Some(16 * SECOND));
+    let (state, verdict) = state.admit(at(14 * SECOND), 0, &policy);
+    assert_eq!(verdict, Err(Wait::Nanos(31 * SECOND)), "two requests fade at 30 s and 45 s");
+    assert_eq!(state.admit(at(45 * SECOND), 0, &policy).1, Ok(()));
+    assert!(state.admit(at(45 * SECOND - 1), 0, &policy).1.is_err());
 }
 
 #[test]
