@@ -60,6 +60,7 @@ extern "C" fn _start() {
     fuse();
     backoff();
     panel();
+    gates();
 }
 
 fn breaker<W: Window>(breaker: &Breaker<W>, policy: &BreakerPolicy) {
@@ -186,6 +187,36 @@ fn fuse() {
     any(FUSE.force(any(Forced::Closed)));
     any(FUSE.reset());
     any(FUSE.snapshot(now()));
+}
+
+fn gates() {
+    let (Ok(bulkhead), Ok(bucket)) =
+        (BulkheadPolicy::new(any(1)), BucketPolicy::new(any(Rate::per_second(1)), any(Tokens::ONE)))
+    else {
+        return;
+    };
+    let (Ok(rate), Ok(budget)) = (
+        AdaptivePolicy::new(any(AdaptiveConfig::DEFAULT), &bucket),
+        RetryBudgetPolicy::new(any(RetryBudgetConfig::DEFAULT)),
+    ) else {
+        return;
+    };
+    let (adaptive, throttle, retries) = (AdaptiveRate::new(), Throttle::new(), RetryBudget::new());
+    let buckets = [BUCKET.gate(&bucket), BUCKET.gate(&bucket)];
+    let limits = ((any(Some(BULKHEAD.gate(&bulkhead))), buckets), BUCKET.gate(&bucket).adaptive(&adaptive, &rate));
+    let soft = (throttle.gate(&ThrottlePolicy::DEFAULT), retries.gate(&budget));
+    let gates = ((soft, limits), BREAKER.gate(&BreakerPolicy::DEFAULT));
+    if let Ok((mut pass, _)) = gates.admit(&any(Ask { retry: any(true), ..Ask::at(now()) })) {
+        pass.spend();
+        any((pass.issued(), pass.is_spent()));
+        any(gates.settle(now(), pass, any(Outcome::Failure)));
+    }
+    any((
+        CIRCUIT.next_change(&CircuitPolicy::UNLIMITED, now(), Tokens::ONE),
+        CIRCUIT.is_fresh(&any(CircuitPolicy::UNLIMITED), now()),
+    ));
+    any((BREAKER.next_change(&BreakerPolicy::DEFAULT, now()), BREAKER.is_fresh(now())));
+    any(BUCKET.refusal(&bucket, now(), any(Demand::plain(Tokens::ONE))));
 }
 
 fn panel() {
