@@ -151,6 +151,11 @@ impl CategoryTable {
         Self(changes.iter().map(changed).collect())
     }
 
+    pub(crate) fn set_trips(&mut self, category: ErrorCategory, trips: bool) {
+        let rule = self.rule(category);
+        self.0.insert(category, CategoryRule { trips, ..rule });
+    }
+
     pub(crate) fn rule(&self, category: ErrorCategory) -> CategoryRule {
         self.0.get(&category).copied().unwrap_or(category.default_rule())
     }

@@ -48,13 +48,17 @@ impl Policy {
 
         let base = one_of("backoff.base", config.backoff.base, "backoff_base_ms", config.backoff_base_ms)?;
         let backoff = backoff(base, &config.backoff)?;
-        let categories = CategoryTable::new(&config.categories);
+        let mut categories = CategoryTable::new(&config.categories);
         let cancelled_trips = categories.rule(ErrorCategory::Cancelled).trips;
         let circuit = CircuitPolicy {
             breaker: breaker(&config.breaker, timeout, cancelled_trips)?,
             bucket: bucket(&config.rate)?,
             bulkhead: bulkhead(&config.bulkhead)?,
         };
+        if let Some(breaker) = &circuit.breaker {
+            // two ways to write one thing
+            categories.set_trips(ErrorCategory::Cancelled, breaker.config().cancelled_is_failure);
+        }
         let effective = PolicyConfig {
             timeout: Some(timeout.into()),
             timeout_ms: None,

@@ -475,3 +475,16 @@ proptest! {
         let _ = text.parse::<DurationText>();
     }
 }
+
+#[test]
+fn a_breaker_that_counts_cancellations_says_so_in_the_rule_of_their_category() {
+    for config in [
+        json!({ "breaker": { "cancelled_is_failure": true } }),
+        json!({ "categories": { "Cancelled": { "trips": true } } }),
+    ] {
+        let policy = Policy::new(&serde_json::from_value(config).unwrap()).unwrap();
+        assert!(policy.rule(ErrorCategory::Cancelled).trips);
+        assert_eq!(policy.effective().breaker.cancelled_is_failure, Some(true));
+    }
+    assert!(!Policy::default().rule(ErrorCategory::Cancelled).trips);
+}
