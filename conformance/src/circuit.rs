@@ -1,4 +1,4 @@
-//! `CircuitUnderTest`: a breaker and a limiter behind one door.
+//! `CircuitUnderTest`: a breaker and limiters behind one door.
 
 use crate::breaker::{BreakerSpec, Outcome};
 use crate::limiter::LimiterSpec;
@@ -9,11 +9,11 @@ use crate::time::Nanos;
 pub enum Part {
     /// The breaker.
     Breaker,
-    /// The limiter.
+    /// A limiter.
     Limiter,
 }
 
-/// A facade over a breaker and a limiter, behind the suite's interface. Every call costs one token.
+/// A facade over a breaker and one or more limiters, behind the suite's interface. Every call costs one token of each.
 pub trait CircuitUnderTest {
     /// The right to one call, settled once.
     type Ticket;
@@ -33,9 +33,10 @@ pub trait CircuitSubject {
     /// What is built.
     type Circuit: CircuitUnderTest;
 
-    /// A new facade.
+    /// A new facade over a breaker and at least one limiter, asked in this order where the order can be chosen.
     ///
     /// # Errors
-    /// Which feature that the specs need is missing.
-    fn build(&self, breaker: &BreakerSpec, limiter: &LimiterSpec) -> Result<Self::Circuit, String>;
+    /// Which feature that the specs need is missing. A facade that has room for one limiter only is still judged with
+    /// one.
+    fn build(&self, breaker: &BreakerSpec, limiters: &[LimiterSpec]) -> Result<Self::Circuit, String>;
 }

@@ -53,9 +53,12 @@ pub fn compare() -> Vec<Compared> {
         Compared {
             name: "Fusebox",
             package: "fusebox-core",
-            how: "`Breaker`, `TokenBucket` and `Circuit`; time is an argument. Of its documented limits H15 leaves out one: \
-                  a bucket that idles for longer than its word can tell from a clock that went back (146 years at \
-                  2/s, 53 days at 997/s) may deny once, for one burst's refill or a second.",
+            how: "`Breaker` without a window, with a `CountWindow` and with a `TimeWindow`; `TokenBucket`; `Circuit`, and \
+                  gates where H14 has two buckets. Time is an argument. Three documented limits are left out. H9: a \
+                  booking that is cancelled while others stand behind it in debt gives back nothing. H11: whoever drops \
+                  a breaker knows that no call it admitted while closed is under way. H15: a bucket that idles for longer \
+                  than its word can tell from a clock that went back (146 years at 2/s, 53 days at 997/s) may deny once, \
+                  for one burst's refill or a second.",
             verdicts: fusebox,
         },
         Compared {

@@ -22,8 +22,8 @@ need not be a defect where its documentation promises nothing else. Three readin
 
 - Where a library has no third kind of outcome, H5 gives it an error that its failure predicate does not count.
 - Probes count as concurrent in H6 when they are out at the same time, on one thread. Racing threads are not judged here.
-- H7 runs those windows that a library has and whose time can be moved: calls for recloser and tower-resilience, time for
-  failsafe.
+- H7 runs those windows that a library has and whose time can be moved: both for Fusebox, calls for recloser and
+  tower-resilience, time for failsafe.
 ";
 
 /// Where the document is kept.
@@ -58,29 +58,30 @@ fn write_document(text: &mut String, compared: &[Compared]) -> core::fmt::Result
     writeln!(text, "\n")?;
     let legend = "`n/a`: it has no such feature. `?`: it concerns the library, but the suite cannot tell. Empty: it is not \
                   that kind of library.";
-    text.push_str(&wrapped(legend));
+    text.push_str(&wrapped(legend, 120));
     for library in compared {
         writeln!(text, "\n## {} {}\n", library.name, version(library.package))?;
-        writeln!(text, "{}", wrapped(&format!("Package `{}`. {}", library.package, library.how)))?;
+        writeln!(text, "{}", wrapped(&format!("Package `{}`. {}", library.package, library.how), 120))?;
         for row in Row::all() {
             if let Some(verdict) = library.verdict(row)
                 && let Some(remark) = verdict.remark()
             {
                 let role = if row.role == Role::Limiter { "limiter" } else { "breaker" };
                 let role = if row.scenario.roles.len() > 1 { format!(" ({role})") } else { String::new() };
-                writeln!(text, "- {}{role}, {}: {remark}.", row.scenario.id, cell(verdict))?;
+                let remark = format!("- {}{role}, {}: {remark}.", row.scenario.id, cell(verdict));
+                writeln!(text, "{}", wrapped(&remark, 118).trim_end().replace('\n', "\n  "))?;
             }
         }
     }
     Ok(())
 }
 
-/// A paragraph in lines of at most 120 columns.
-fn wrapped(paragraph: &str) -> String {
+/// A paragraph in lines of at most `width` columns.
+fn wrapped(paragraph: &str, width: usize) -> String {
     let mut text = String::new();
     let mut column = 0;
     for word in paragraph.split(' ') {
-        let separator = if column == 0 || column + 1 + word.len() > 120 { "\n" } else { " " };
+        let separator = if column == 0 || column + 1 + word.len() > width { "\n" } else { " " };
         column = if separator == " " { column + 1 + word.len() } else { word.len() };
         text.push_str(separator);
         text.push_str(word);

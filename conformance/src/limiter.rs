@@ -11,6 +11,8 @@ pub struct LimiterSpec {
     pub per: Nanos,
     /// The most tokens that can be saved up; a new limiter has them all.
     pub burst: u32,
+    /// The most tokens for which callers may wait at a time, for subjects that limit it.
+    pub waiting: u32,
 }
 
 /// What a denial says. Complete.

@@ -57,7 +57,10 @@ fn broken_breakers_fail() {
     );
     breaker(
         TimeWindowNeverEvicts,
-        &[("H7", "time window of 10 s at 50%: successes of 20 s ago kept it closed over 120 failures")],
+        &[
+            ("H7", "time window of 10 s at 50%: successes of 20 s ago kept it closed over 120 failures"),
+            ("H15", "it refused calls after 4 of 5 failures"), // the success of a day ago is the fifth call
+        ],
     );
     breaker(
         WindowRescans,
@@ -65,12 +68,16 @@ fn broken_breakers_fail() {
     );
     breaker(ChangeCloses, &[("H10", "a change of policy closed the open circuit")]);
     breaker(ChangeForgetsFailures, &[("H10", "a change of policy forgot the failures so far")]);
+    breaker(ChangeEmptiesWindow, &[("H10", "a change of policy emptied the count window")]);
     breaker(DropsEverything, &[("H11", "a closed breaker with a failure was dropped")]);
+    breaker(DropsOpen, &[("H11", "an open breaker was dropped")]);
+    breaker(DropsFullWindow, &[("H11", "a breaker with a failure in its count window was dropped")]);
     breaker(DropsIdleOpen, &[("H11", "an open breaker that nobody has called for 30 days was dropped")]);
     breaker(DropsProbing, &[("H11", "a breaker with a probe out was dropped")]);
     breaker(DropsNothing, &[("H11", "a breaker that was never used can not be dropped")]);
     breaker(MillisIn32Bits, &[("H15", "at 4,294,962 s no probe was admitted")]);
     breaker(NanosIn56Bits, &[("H15", "at 72,057,589 s no probe was admitted")]);
+    breaker(WindowIn56Bits, &[("H15", "it refused calls after 4 of 5 failures")]);
     breaker(DeadlineOverflows, &[("H15", "panicked: the deadline fits")]);
 }
 
@@ -98,6 +105,7 @@ fn broken_limiters_fail() {
     limiter(StepStalls, &[("H1", &step("3,600.1 s"))]);
     limiter(StepOpens, &[("H1", "in the 10 s after a step of an hour it admitted 100,001; burst and rate allow 105")]);
     limiter(CancelledWaitIsLost, &[("H9", "after a cancelled wait for 5 tokens 5 of 10 were there")]);
+    limiter(OneOfManyWaitsIsLost, &[("H9", "after 10 cancelled waits for a token each 1 of 10 were there")]);
     limiter(GiveBackIsLost, &[("H9", "5 unused tokens were given back, and 0 were there")]);
     limiter(GiveBackOverfills, &[("H9", "giving back to a full bucket lifted it to 20 over a burst of 10")]);
     limiter(ChangeRefills, &[("H10", "a change of policy put 20 tokens into an empty bucket")]);
@@ -131,6 +139,7 @@ fn broken_circuits_fail() {
         ProbeIsNotReturned,
         &[("H14", "a refusal by the empty bucket used up the probe: then the breaker refused")],
     );
+    circuit(OtherLimitersKeepTokens, &[("H14", "100 refusals by one empty bucket left 0 of 5 tokens in the other")]);
 }
 
 #[test]

@@ -68,24 +68,34 @@ fn still_trips(breaker: &impl BreakerUnderTest) -> Result<(), Verdict> {
 pub(crate) fn limiter<S: LimiterSubject>(subject: &S) -> Verdict {
     Verdict::of(|| {
         can_step(subject.clock())?;
-        let spec = LimiterSpec { tokens: PER_SECOND, per: SECOND, burst: BURST };
-        let limiter = subject.build(&spec).map_err(Verdict::NotApplicable)?;
-        take_all(&limiter, BEFORE, u64::from(BURST) + 1);
-        let mut denied = 0;
-        while limiter.try_acquire(AFTER + denied, 1).is_err() && denied < LONGEST_SEARCH {
-            denied += 50 * MILLI;
+        for waiting in [0, BURST] {
+            steps_back(subject, waiting)?;
         }
-        Verdict::demand(denied <= LONGEST_DENIAL, || {
-            format!("after a step of an hour it denied for {}; a whole burst refills in 0.5 s", at_least(denied))
-        })?;
+        Ok(())
+    })
+}
 
-        let again = AFTER + denied;
-        let granted = 1 + (0..100).map(|poll| take_all(&limiter, again + poll * 100 * MILLI, 1_000)).sum::<u64>();
-        let most = u64::from(BURST + 10 * PER_SECOND);
-        Verdict::demand(granted <= most, || {
-            let granted = grouped(granted);
-            format!("in the 10 s after a step of an hour it admitted {granted}; burst and rate allow {most}")
-        })
+/// A caller waits for so many tokens when the clock steps back. Its own wait comes on top of a denial.
+fn steps_back<S: LimiterSubject>(subject: &S, waiting: u32) -> Result<(), Verdict> {
+    let spec = LimiterSpec { tokens: PER_SECOND, per: SECOND, burst: BURST, waiting };
+    let limiter = subject.build(&spec).map_err(Verdict::NotApplicable)?;
+    take_all(&limiter, BEFORE, u64::from(BURST) + 1);
+    let _waits = (waiting > 0).then(|| limiter.start_wait(BEFORE, waiting));
+    let longest = LONGEST_DENIAL + u64::from(waiting) * SECOND / u64::from(PER_SECOND);
+    let mut denied = 0;
+    while limiter.try_acquire(AFTER + denied, 1).is_err() && denied < LONGEST_SEARCH {
+        denied += 50 * MILLI;
+    }
+    Verdict::demand(denied <= longest, || {
+        format!("after a step of an hour it denied for {}; a whole burst refills in 0.5 s", at_least(denied))
+    })?;
+
+    let again = AFTER + denied;
+    let granted = 1 + (0..100).map(|poll| take_all(&limiter, again + poll * 100 * MILLI, 1_000)).sum::<u64>();
+    let most = u64::from(BURST + 10 * PER_SECOND);
+    Verdict::demand(granted <= most, || {
+        let granted = grouped(granted);
+        format!("in the 10 s after a step of an hour it admitted {granted}; burst and rate allow {most}")
     })
 }
 

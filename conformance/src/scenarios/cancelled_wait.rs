@@ -10,7 +10,7 @@ const REFILLED: Nanos = DAY + 10 * SECOND;
 
 pub(crate) fn limiter<S: LimiterSubject>(subject: &S) -> Verdict {
     Verdict::of(|| {
-        let spec = LimiterSpec { tokens: 1, per: SECOND, burst: BURST };
+        let spec = LimiterSpec { tokens: 1, per: SECOND, burst: BURST, waiting: BURST };
         let build = || subject.build(&spec).map_err(Verdict::NotApplicable);
 
         let waiting = build()?;
@@ -23,6 +23,7 @@ pub(crate) fn limiter<S: LimiterSubject>(subject: &S) -> Verdict {
             Verdict::demand(left == u64::from(BURST), || {
                 format!("after a cancelled wait for {} tokens {left} of {BURST} were there", BURST / 2)
             })?;
+            all_waits_end(&build()?)?;
         }
 
         let using = build()?;
@@ -43,5 +44,19 @@ pub(crate) fn limiter<S: LimiterSubject>(subject: &S) -> Verdict {
             return Ok(());
         }
         Err(Verdict::NotApplicable("callers neither wait nor give back".to_owned()))
+    })
+}
+
+/// As many callers wait as may, and those who came last give up first.
+fn all_waits_end(limiter: &impl LimiterUnderTest) -> Result<(), Verdict> {
+    take_all(limiter, DAY, u64::from(BURST) + 1);
+    let mut waits: Vec<_> = (0..BURST).filter_map(|_| limiter.start_wait(DAY, 1)).collect();
+    let waiting = waits.len();
+    while let Some(wait) = waits.pop() {
+        limiter.cancel_wait(DAY + SECOND, wait);
+    }
+    let left = take_all(limiter, REFILLED, 1_000);
+    Verdict::demand(left == u64::from(BURST), || {
+        format!("after {waiting} cancelled waits for a token each {left} of {BURST} were there")
     })
 }

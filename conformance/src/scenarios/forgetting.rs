@@ -1,8 +1,8 @@
 //! H11: a keyed table may drop an idle key only when nobody can tell.
 
-use super::half_open::{PROBING, START, build, first_probe, spec, trip};
+use super::half_open::{PROBING, START, WAIT, build, first_probe, spec, trip};
 use super::take_all;
-use crate::breaker::{BreakerSubject, BreakerUnderTest, Outcome};
+use crate::breaker::{BreakerSpec, BreakerSubject, BreakerUnderTest, Outcome, Trip};
 use crate::limiter::{LimiterSpec, LimiterSubject, LimiterUnderTest};
 use crate::time::{DAY, Nanos, SECOND};
 use crate::verdict::Verdict;
@@ -25,13 +25,28 @@ pub(crate) fn breaker<S: BreakerSubject>(subject: &S) -> Verdict {
         keeps("an open breaker", START)?;
         keeps("an open breaker that nobody has called for 30 days", START + 30 * DAY)?;
         let _probe = first_probe(&breaker)?;
-        keeps("a breaker with a probe out", PROBING)
+        keeps("a breaker with a probe out", PROBING)?;
+
+        let count = Trip::CountWindow { size: 10, failure_percent: 50, minimum_calls: 10 };
+        let time = Trip::TimeWindow { span: 10 * WAIT, failure_percent: 50, minimum_calls: 10 };
+        for (trip, what) in [(count, "count"), (time, "time")] {
+            let Ok(breaker) = subject.build(&BreakerSpec { trip, ..spec(subject) }) else { continue };
+            droppable(breaker.can_be_forgotten(START), "breaker")?;
+            for outcome in [Outcome::Failure, Outcome::Success] {
+                if let Some(ticket) = breaker.admit(START) {
+                    breaker.settle(START, ticket, outcome);
+                }
+            }
+            let now = START + WAIT;
+            kept(breaker.can_be_forgotten(now), &format!("a breaker with a failure in its {what} window"))?;
+        }
+        Ok(())
     })
 }
 
 pub(crate) fn limiter<S: LimiterSubject>(subject: &S) -> Verdict {
     Verdict::of(|| {
-        let spec = LimiterSpec { tokens: 1, per: SECOND, burst: 10 };
+        let spec = LimiterSpec { tokens: 1, per: SECOND, burst: 10, waiting: 0 };
         let limiter = subject.build(&spec).map_err(Verdict::NotApplicable)?;
         droppable(limiter.can_be_forgotten(DAY), "bucket")?;
         take_all(&limiter, DAY, 100);

@@ -9,7 +9,7 @@ const COST: u32 = BURST + 1;
 
 pub(crate) fn limiter<S: LimiterSubject>(subject: &S) -> Verdict {
     Verdict::of(|| {
-        let spec = LimiterSpec { tokens: 3, per: SECOND, burst: BURST };
+        let spec = LimiterSpec { tokens: 3, per: SECOND, burst: BURST, waiting: 0 };
         let limiter = subject.build(&spec).map_err(Verdict::NotApplicable)?;
         match limiter.try_acquire(DAY, COST) {
             Err(Hint::Never) => {}

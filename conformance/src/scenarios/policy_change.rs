@@ -1,11 +1,14 @@
 //! H10: a live change of policy keeps what was learned: open stays open, empty stays empty.
 
-use super::half_open::{START, THRESHOLD, build, spec, trip};
+use super::half_open::{START, THRESHOLD, WAIT, build, spec, trip};
 use super::take_all;
-use crate::breaker::{BreakerSpec, BreakerSubject, BreakerUnderTest, Outcome};
+use crate::breaker::{BreakerSpec, BreakerSubject, BreakerUnderTest, Outcome, Trip};
 use crate::limiter::{LimiterSpec, LimiterSubject, LimiterUnderTest};
 use crate::time::{DAY, HOUR, SECOND};
 use crate::verdict::Verdict;
+
+/// Calls in a window.
+const CALLS: u32 = 20;
 
 pub(crate) fn breaker<S: BreakerSubject>(subject: &S) -> Verdict {
     Verdict::of(|| {
@@ -14,28 +17,47 @@ pub(crate) fn breaker<S: BreakerSubject>(subject: &S) -> Verdict {
 
         let mut counting = build(subject, &old)?;
         for _ in 1..THRESHOLD {
-            if let Some(ticket) = counting.admit(START) {
-                counting.settle(START, ticket, Outcome::Failure);
-            }
+            settle(&counting, Outcome::Failure);
         }
         changed(counting.change(START, &new))?;
-        if let Some(ticket) = counting.admit(START) {
-            counting.settle(START, ticket, Outcome::Failure);
-        }
+        settle(&counting, Outcome::Failure);
         Verdict::demand(counting.is_open(START), || "a change of policy forgot the failures so far".to_owned())?;
 
         let mut open = build(subject, &old)?;
         trip(&open, START)?;
         changed(open.change(START, &new))?;
         let holds = open.is_open(START) && open.admit(START).is_none();
-        Verdict::demand(holds, || "a change of policy closed the open circuit".to_owned())
+        Verdict::demand(holds, || "a change of policy closed the open circuit".to_owned())?;
+
+        let count = |failure_percent| Trip::CountWindow { size: CALLS, failure_percent, minimum_calls: CALLS };
+        let time = |failure_percent| Trip::TimeWindow { span: 10 * WAIT, failure_percent, minimum_calls: CALLS };
+        let windows: [(&str, &dyn Fn(u8) -> Trip); 2] = [("count", &count), ("time", &time)];
+        for (name, window) in windows {
+            let strict = BreakerSpec { trip: window(50), ..old };
+            let Ok(mut breaker) = subject.build(&BreakerSpec { trip: window(90), ..old }) else { continue };
+            for call in 1..CALLS {
+                let outcome = if call % 2 == 0 { Outcome::Success } else { Outcome::Failure };
+                settle(&breaker, outcome);
+            }
+            changed(breaker.change(START, &strict))?;
+            settle(&breaker, Outcome::Failure);
+            let opened = breaker.is_open(START);
+            Verdict::demand(opened, || format!("a change of policy emptied the {name} window"))?;
+        }
+        Ok(())
     })
+}
+
+fn settle(breaker: &impl BreakerUnderTest, outcome: Outcome) {
+    if let Some(ticket) = breaker.admit(START) {
+        breaker.settle(START, ticket, outcome);
+    }
 }
 
 pub(crate) fn limiter<S: LimiterSubject>(subject: &S) -> Verdict {
     Verdict::of(|| {
-        let old = LimiterSpec { tokens: 1, per: SECOND, burst: 10 };
-        let new = LimiterSpec { tokens: 2, per: SECOND, burst: 20 };
+        let old = LimiterSpec { tokens: 1, per: SECOND, burst: 10, waiting: 0 };
+        let new = LimiterSpec { tokens: 2, per: SECOND, burst: 20, waiting: 0 };
 
         let mut empty = subject.build(&old).map_err(Verdict::NotApplicable)?;
         take_all(&empty, DAY, 100);

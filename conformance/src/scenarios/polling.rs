@@ -15,7 +15,7 @@ pub(crate) fn limiter<S: LimiterSubject>(subject: &S) -> Verdict {
     Verdict::of(|| {
         for rate in RATES {
             for interval in INTERVALS {
-                let spec = LimiterSpec { tokens: rate, per: SECOND, burst: BURST };
+                let spec = LimiterSpec { tokens: rate, per: SECOND, burst: BURST, waiting: 0 };
                 let limiter = subject.build(&spec).map_err(Verdict::NotApplicable)?;
                 take_all(&limiter, DAY, 1_000);
                 let polls = LENGTH / (interval * MILLI);

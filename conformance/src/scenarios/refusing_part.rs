@@ -1,4 +1,4 @@
-//! H14: an open breaker costs no tokens, and an empty bucket costs no probe.
+//! H14: an open breaker costs no tokens, an empty bucket costs no probe, and no tokens of another bucket.
 
 use super::half_open::{LEASE, START, THRESHOLD, WAIT};
 use crate::breaker::{BreakerSpec, Outcome, Trip};
@@ -18,12 +18,22 @@ pub(crate) fn circuit<S: CircuitSubject>(subject: &S) -> Verdict {
             required_successes: 1,
             probe_lease: LEASE,
         };
-        let limiter = LimiterSpec { tokens: 1, per: DAY, burst: 2 * THRESHOLD };
-        let open = subject.build(&breaker, &limiter).map_err(Verdict::NotApplicable)?;
-        open_breaker_costs_no_tokens(&open)?;
-        let empty =
-            subject.build(&breaker, &LimiterSpec { burst: THRESHOLD, ..limiter }).map_err(Verdict::NotApplicable)?;
-        empty_bucket_costs_no_probe(&empty)
+        let wide = LimiterSpec { tokens: 1, per: DAY, burst: 2 * THRESHOLD, waiting: 0 };
+        let narrow = LimiterSpec { burst: THRESHOLD, ..wide };
+        let fast = LimiterSpec { per: SECOND, ..narrow };
+        let build = |limiters: &[LimiterSpec]| subject.build(&breaker, limiters).map_err(Verdict::NotApplicable);
+        open_breaker_costs_no_tokens(&build(&[wide])?)?;
+        empty_bucket_costs_no_probe(&build(&[narrow])?)?;
+        if build(&[wide, wide]).is_err() {
+            return Ok(());
+        }
+        open_breaker_costs_no_tokens(&build(&[wide, wide])?)?;
+        for empty_first in [true, false] {
+            let both = |limiter| build(&if empty_first { [limiter, wide] } else { [wide, limiter] });
+            empty_bucket_costs_no_probe(&both(narrow)?)?;
+            empty_bucket_costs_the_other_nothing(&both(fast)?)?;
+        }
+        Ok(())
     })
 }
 
@@ -77,5 +87,24 @@ fn empty_bucket_costs_no_probe(circuit: &impl CircuitUnderTest) -> Result<(), Ve
     }
     Verdict::demand(circuit.admit(refilled + SECOND).is_ok(), || {
         format!("{REFUSALS} refusals by the empty bucket used up the probe: none was admitted when it had refilled")
+    })
+}
+
+/// One bucket refills in seconds, the other does not refill in the time of the test.
+fn empty_bucket_costs_the_other_nothing(circuit: &impl CircuitUnderTest) -> Result<(), Verdict> {
+    for _ in 0..THRESHOLD {
+        let ticket =
+            circuit.admit(START).map_err(|part| Verdict::Fail(format!("the fresh {part:?} refused a call")))?;
+        circuit.settle(START, ticket, Outcome::Success);
+    }
+    for _ in 0..REFUSALS {
+        Verdict::demand(matches!(circuit.admit(START), Err(Part::Limiter)), || {
+            "a call was not refused by the empty one of two buckets".to_owned()
+        })?;
+    }
+    let refilled = START + (u64::from(THRESHOLD) + 1) * SECOND;
+    let left = (0..=THRESHOLD).map_while(|_| circuit.admit(refilled).ok()).count();
+    Verdict::demand(left == THRESHOLD as usize, || {
+        format!("{REFUSALS} refusals by one empty bucket left {left} of {THRESHOLD} tokens in the other")
     })
 }

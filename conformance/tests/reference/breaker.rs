@@ -25,13 +25,17 @@ pub(crate) enum BreakerFlaw {
     WindowRescans,
     ChangeCloses,
     ChangeForgetsFailures,
+    ChangeEmptiesWindow,
     DropsEverything,
+    DropsOpen,
     DropsIdleOpen,
+    DropsFullWindow,
     DropsProbing,
     DropsNothing,
     MillisIn32Bits,
     NanosIn56Bits,
     DeadlineOverflows,
+    WindowIn56Bits,
     NeverTrips,
 }
 
@@ -134,6 +138,7 @@ impl Breaker {
             }
         };
         let mut touched = 1;
+        let now = if self.flaw == BreakerFlaw::WindowIn56Bits { now.min(1 << 56) } else { now };
         if inner.window.back().is_some_and(|(at, _)| *at > now) {
             if self.flaw == BreakerFlaw::StepBlindsWindow {
                 return false; // older than what it has: not recorded
@@ -253,6 +258,10 @@ impl BreakerUnderTest for Breaker {
         match self.flaw {
             BreakerFlaw::ChangeCloses if inner.mode != Mode::Closed => inner.enter(Mode::Closed),
             BreakerFlaw::ChangeForgetsFailures => inner.failures = 0,
+            BreakerFlaw::ChangeEmptiesWindow => {
+                inner.window.clear();
+                inner.failed_in_window = 0;
+            }
             _ => {}
         }
         true
@@ -263,6 +272,8 @@ impl BreakerUnderTest for Breaker {
         Some(match (inner.mode, self.flaw) {
             (_, BreakerFlaw::DropsEverything) => true,
             (_, BreakerFlaw::DropsNothing) => false,
+            (Mode::Closed, BreakerFlaw::DropsFullWindow) => inner.failures == 0,
+            (Mode::Open { .. }, BreakerFlaw::DropsOpen) => true,
             (Mode::Closed, _) => inner.failures == 0 && inner.window.is_empty(),
             (Mode::Open { since }, BreakerFlaw::DropsIdleOpen) => self.wait_is_over(since, now),
             (Mode::HalfOpen { .. }, flaw) => flaw == BreakerFlaw::DropsProbing,

@@ -1,4 +1,4 @@
-//! The reference facade: the breaker admits, the limiter is asked, and the ticket is cancelled when it refuses.
+//! The reference facade: the breaker admits, the limiters are asked, and when one refuses, all is given back.
 
 use super::breaker::{Breaker, Ticket};
 use super::limiter::Limiter;
@@ -14,6 +14,7 @@ pub(crate) enum CircuitFlaw {
     Nothing,
     TokensAreTakenFirst,
     ProbeIsNotReturned,
+    OtherLimitersKeepTokens,
 }
 
 /// Builds facades with one flaw.
@@ -24,16 +25,16 @@ pub(crate) struct ReferenceCircuit(pub(crate) CircuitFlaw);
 pub(crate) struct Circuit {
     flaw: CircuitFlaw,
     breaker: Breaker,
-    limiter: Limiter,
+    limiters: Vec<Limiter>,
 }
 
 impl CircuitSubject for ReferenceCircuit {
     type Circuit = Circuit;
 
-    fn build(&self, breaker: &BreakerSpec, limiter: &LimiterSpec) -> Result<Circuit, String> {
+    fn build(&self, breaker: &BreakerSpec, limiters: &[LimiterSpec]) -> Result<Circuit, String> {
         let subject = ReferenceBreaker { flaw: BreakerFlaw::Nothing, clock: ClockKind::Any };
-        let limiter = ReferenceLimiter(LimiterFlaw::Nothing).build(limiter)?;
-        Ok(Circuit { flaw: self.0, breaker: subject.build(breaker)?, limiter })
+        let limiters = limiters.iter().map(|limiter| ReferenceLimiter(LimiterFlaw::Nothing).build(limiter));
+        Ok(Circuit { flaw: self.0, breaker: subject.build(breaker)?, limiters: limiters.collect::<Result<_, _>>()? })
     }
 }
 
@@ -41,7 +42,16 @@ impl CircuitUnderTest for Circuit {
     type Ticket = Ticket;
 
     fn admit(&self, now: Nanos) -> Result<Ticket, Part> {
-        let take = || self.limiter.try_acquire(now, 1).map_err(|_| Part::Limiter);
+        let take = || {
+            let refuses = |limiter: &Limiter| limiter.try_acquire(now, 1).is_err();
+            let Some(refusing) = self.limiters.iter().position(refuses) else { return Ok(()) };
+            if self.flaw != CircuitFlaw::OtherLimitersKeepTokens {
+                for taken in &self.limiters[..refusing] {
+                    taken.give_back(now, 1);
+                }
+            }
+            Err(Part::Limiter)
+        };
         if self.flaw == CircuitFlaw::TokensAreTakenFirst {
             take()?;
             return self.breaker.admit(now).ok_or(Part::Breaker);

@@ -10,6 +10,7 @@ pub(crate) enum LimiterFlaw {
     StepStalls,
     StepOpens,
     CancelledWaitIsLost,
+    OneOfManyWaitsIsLost,
     GiveBackIsLost,
     GiveBackOverfills,
     ChangeRefills,
@@ -37,6 +38,7 @@ pub(crate) struct Limiter {
     /// In parts of 1/`per` of a token. Below zero where waiting callers have booked ahead.
     level: Cell<i128>,
     at: Cell<Nanos>,
+    cancelled: Cell<u32>,
 }
 
 impl LimiterSubject for ReferenceLimiter {
@@ -48,7 +50,7 @@ impl LimiterSubject for ReferenceLimiter {
 
     fn build(&self, spec: &LimiterSpec) -> Result<Limiter, String> {
         let full = i128::from(spec.burst) * i128::from(spec.per);
-        Ok(Limiter { flaw: self.0, spec: *spec, level: Cell::new(full), at: Cell::new(0) })
+        Ok(Limiter { flaw: self.0, spec: *spec, level: Cell::new(full), at: Cell::new(0), cancelled: Cell::new(0) })
     }
 }
 
@@ -108,7 +110,13 @@ impl LimiterUnderTest for Limiter {
     }
 
     fn cancel_wait(&self, now: Nanos, cost: u32) {
-        if self.flaw != LimiterFlaw::CancelledWaitIsLost {
+        self.cancelled.set(self.cancelled.get() + 1);
+        let loses = match self.flaw {
+            LimiterFlaw::CancelledWaitIsLost => true,
+            LimiterFlaw::OneOfManyWaitsIsLost => self.cancelled.get() > 1,
+            _ => false,
+        };
+        if !loses {
             self.level.set(self.refill(now) + self.parts(cost));
         }
     }
