@@ -164,7 +164,7 @@ impl TokenBucket {
     /// - Nobody stands behind it, or all who did have given their places back: everything, so that the next one to book
     ///   gets its place. Cancelling in the reverse order of booking gives everything back.
     /// - Somebody does, and there is debt: nothing. Their time was told and stays; a place in the middle of the line
-    ///   cannot be given again at the end of it without exceeding the burst there. It stays taken until the debt is paid.
+    ///   cannot be given again at the end of it without exceeding the burst there. It goes unused, and its tokens are lost.
     /// - There is no debt any more: everything, as a refund.
     ///
     /// In each case no more than lifts the level to the burst.
