@@ -24,15 +24,18 @@
 //! # Ok::<(), PolicyError>(())
 //! ```
 //!
-//! **Order.** Gates that must not be moved in vain, breakers and throttles, are first asked without being touched. Then
-//! all take, from left to right; when one refuses, those to its left give back, from right to left. Put breakers last:
-//! then no refusal by another gate can leave one half-open without a probe.
+//! **Order.** Gates that must not be moved in vain, breakers and throttles, are first asked without being taken, from right
+//! to left. Then all take, from left to right; when one refuses, those to its left give back, from right to left.
 //!
-//! A combination holds at most one breaker: of the transitions of several only one would be reported.
+//! A combination holds at most one breaker, and it stands last: then no refusal by another gate can leave it half-open
+//! without a probe, and its transitions are all reported. A combination that breaks this rule does not compile.
 //!
 //! **Guarantees.** A refused admission leaves every gate as it was, but for a clock that went back and for what a
 //! throttle has counted; the rejection names the part that refused. `Ignored` and `Cancelled` return exactly what the
-//! pass still holds, once.
+//! pass still holds, once; a retry that was made stays withdrawn from its budget unless it was cancelled unspent.
+//!
+//! **Not guaranteed.** Settle with the gates that admitted: an `Option` that has become `None` since keeps what it gave.
+//! What an adaptive limit or rate learned from an ending is not reported here; their snapshots show it.
 
 mod combine;
 mod leaves;
@@ -53,7 +56,8 @@ pub struct Ask {
     pub now: Instant,
     /// What the call takes from each bucket, and what it must leave there. Default: one token.
     pub demand: Demand,
-    /// A fresh uniform number, of which all 64 bits count. Only a throttle draws on it. Default: the luckiest.
+    /// A fresh uniform number, of which all 64 bits count. Only a throttle draws on it, and it refuses nobody while this
+    /// is the default, the luckiest.
     pub random: u64,
     /// Whether the call repeats one that failed. Only a retry budget asks. Default: no.
     pub retry: bool,
@@ -88,12 +92,16 @@ pub struct Gated<'a, S, P> {
 
 /// What may refuse a call, holds what it gave, and learns how the call ended.
 pub trait Gate {
+    /// How many breakers it contains. Checked when gates are combined: at most one, in the last place.
+    const BREAKERS: usize;
+
     /// What an admission holds until it is settled or undone.
     type Held: core::fmt::Debug;
 
     /// The refusal that a call would meet, for gates that must not be moved in vain; the others do not answer here.
     ///
-    /// Changes nothing that another call can see, except after a clock went back.
+    /// Changes nothing that another call can see, except after a clock went back, and that a throttle counts whom it
+    /// refuses. A gate around other gates must ask them here: those that answer do not refuse again in [`Gate::take`].
     fn refusal(&self, ask: &Ask) -> Option<Rejection>;
 
     /// Admits the call and takes what it needs, or leaves everything as it was.

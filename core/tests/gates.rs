@@ -136,6 +136,28 @@ fn b5_a_cancelled_call_leaves_every_gate_as_if_it_had_never_been() {
 }
 
 #[test]
+fn a_retry_that_was_made_is_not_given_back_by_cancelling_it() {
+    let parts = Parts::new();
+    let balance = || parts.budget.snapshot(&parts.budget_policy, NOW).balance;
+    let before = balance();
+    let (mut pass, _) = parts.gates().admit(&Ask { retry: true, ..Ask::at(NOW) }).expect("all is fresh");
+    pass.spend();
+    parts.gates().settle(NOW, pass, Outcome::Cancelled);
+    assert_eq!(balance().as_milli(), before.as_milli() - 1_000);
+}
+
+#[test]
+fn an_open_breaker_refuses_before_a_throttle_counts() {
+    let parts = Parts::new();
+    parts.exhaust(Part::Throttle);
+    parts.exhaust(Part::Breaker);
+    let before = parts.throttle.snapshot(&parts.throttle_policy, NOW);
+    let refused = parts.gates().admit(&Ask { random: 0, ..Ask::at(NOW) }).expect_err("both refuse");
+    assert_eq!(refused.by, Part::Breaker);
+    assert_eq!(parts.throttle.snapshot(&parts.throttle_policy, NOW), before);
+}
+
+#[test]
 fn a_spent_pass_gives_no_tokens_back_but_its_slot() {
     let parts = Parts::new();
     let (mut pass, _) = parts.gates().admit(&Ask::at(NOW)).expect("all is fresh");

@@ -6,15 +6,19 @@ use crate::circuit::Rejection;
 use heapless::Vec;
 
 impl<A: Gate, B: Gate> Gate for (A, B) {
+    const BREAKERS: usize = A::BREAKERS.saturating_add(B::BREAKERS);
+
     type Held = (A::Held, B::Held);
 
+    /// The last first: a breaker that refuses spares a throttle the call.
     #[inline]
     fn refusal(&self, ask: &Ask) -> Option<Rejection> {
-        self.0.refusal(ask).or_else(|| self.1.refusal(ask))
+        self.1.refusal(ask).or_else(|| self.0.refusal(ask))
     }
 
     #[inline]
     fn take(&self, ask: &Ask) -> Result<(Self::Held, Option<Transition>), Rejection> {
+        const { assert!(A::BREAKERS == 0, "the breaker is the last gate of a combination, and the only one") };
         let (first, earlier) = self.0.take(ask)?;
         match self.1.take(ask) {
             Ok((second, later)) => Ok(((first, second), later.or(earlier))),
@@ -38,6 +42,8 @@ impl<A: Gate, B: Gate> Gate for (A, B) {
 }
 
 impl<G: Gate> Gate for Option<G> {
+    const BREAKERS: usize = G::BREAKERS;
+
     type Held = Option<G::Held>;
 
     #[inline]
@@ -65,6 +71,8 @@ impl<G: Gate> Gate for Option<G> {
 }
 
 impl<G: Gate, const N: usize> Gate for [G; N] {
+    const BREAKERS: usize = G::BREAKERS.saturating_mul(N);
+
     type Held = Vec<G::Held, N>;
 
     fn refusal(&self, ask: &Ask) -> Option<Rejection> {
@@ -72,6 +80,7 @@ impl<G: Gate, const N: usize> Gate for [G; N] {
     }
 
     fn take(&self, ask: &Ask) -> Result<(Self::Held, Option<Transition>), Rejection> {
+        const { assert!(G::BREAKERS.saturating_mul(N) <= 1, "a combination has one breaker at most") };
         let (mut held, mut transition) = (Vec::new(), None);
         for gate in self {
             match gate.take(ask) {

@@ -22,6 +22,8 @@ impl<W: Window> Breaker<W> {
 }
 
 impl<W: Window> Gate for Gated<'_, Breaker<W>, BreakerPolicy> {
+    const BREAKERS: usize = 1;
+
     type Held = Ticket;
 
     #[inline]
@@ -53,6 +55,8 @@ impl Bulkhead {
 }
 
 impl Gate for Gated<'_, Bulkhead, BulkheadPolicy> {
+    const BREAKERS: usize = 0;
+
     type Held = BulkheadTicket;
 
     #[inline]
@@ -87,6 +91,8 @@ impl TokenBucket {
 }
 
 impl Gate for Gated<'_, TokenBucket, BucketPolicy> {
+    const BREAKERS: usize = 0;
+
     type Held = Tokens;
 
     #[inline]
@@ -131,6 +137,8 @@ pub struct AdaptiveBucket<'a> {
 }
 
 impl Gate for AdaptiveBucket<'_> {
+    const BREAKERS: usize = 0;
+
     type Held = Tokens;
 
     #[inline]
@@ -156,14 +164,16 @@ impl Gate for AdaptiveBucket<'_> {
 }
 
 impl Throttle {
-    /// This throttle under `policy`, as a gate: it draws on [`Ask::random`], and takes a success for accepted and a
-    /// failure for refused.
+    /// This throttle under `policy`, as a gate: it draws on [`Ask::random`], without which it refuses nobody, and takes a
+    /// success for accepted and a failure for refused.
     pub const fn gate<'a>(&'a self, policy: &'a ThrottlePolicy) -> Gated<'a, Self, ThrottlePolicy> {
         Gated { state: self, policy }
     }
 }
 
 impl Gate for Gated<'_, Throttle, ThrottlePolicy> {
+    const BREAKERS: usize = 0;
+
     type Held = ();
 
     fn refusal(&self, ask: &Ask) -> Option<Rejection> {
@@ -197,6 +207,8 @@ impl RetryBudget {
 }
 
 impl Gate for Gated<'_, RetryBudget, RetryBudgetPolicy> {
+    const BREAKERS: usize = 0;
+
     /// Whether the call is a retry.
     type Held = bool;
 
@@ -222,7 +234,7 @@ impl Gate for Gated<'_, RetryBudget, RetryBudgetPolicy> {
 
     fn end(&self, ending: &Ending, retry: bool) -> Option<Transition> {
         match (retry, ending.outcome) {
-            (true, Outcome::Cancelled) => self.state.refund(self.policy, ending.now),
+            (true, Outcome::Cancelled) if !ending.spent => self.state.refund(self.policy, ending.now),
             (true, _) | (false, Outcome::Cancelled) => {}
             (false, _) => self.state.deposit(self.policy, ending.now),
         }
