@@ -39,7 +39,7 @@
 //! scaling a cost and taking it another call may change the rate.
 //!
 //! **Cost.** Scaling: one load, one 32-bit division. A settle is one load; it writes when the rate moves by 8 of its
-//! 262143 steps or is cut. 8 bytes; no allocation.
+//! 262143 steps or is cut, or a clock went back. 8 bytes; no allocation.
 
 mod policy;
 mod snapshot;
@@ -114,7 +114,11 @@ impl AdaptiveRate {
 
     /// Moves the rate from one policy to another. What was learnt about the service is an absolute rate: it is kept, and
     /// clamped to the new floor and ceiling. A rate at its ceiling goes to the new ceiling: the policy stopped it there,
-    /// not the service. Pauses and cooldowns keep their end.
+    /// not the service.
+    ///
+    /// A pause keeps its end, but lasts at most the new policy's longest and a second from its next use on; the cooldown
+    /// after it is the new policy's. A cooldown keeps its end where two of the new policy's and 1.05 ms cover what is
+    /// left of it; where they do not, it is over at once.
     pub fn change_policy(&self, old: &AdaptivePolicy, new: &AdaptivePolicy) {
         self.word.transition(|state| (state.under(old, new), ()));
     }

@@ -316,3 +316,55 @@ fn c2_successes_raise_the_rate_again_after_a_clock_that_went_back_by_any_step() 
         assert_eq!(rate.settle(&policy, at(early + SECOND / 10), Outcome::Success), Adjustment::Raised);
     }
 }
+
+#[test]
+fn c2_a_pause_outlives_a_clock_that_went_back_whatever_comes_next() {
+    let policy = policy_of(AdaptiveConfig::DEFAULT, 100);
+    let most = Duration::from_nanos(121 * SECOND + TICK);
+    for (outcome, pause) in [
+        (Some(Outcome::Success), None),
+        (Some(Outcome::Failure), None),
+        (Some(Outcome::Ignored), None),
+        (None, Some(Duration::from_millis(1))),
+        (None, Some(Duration::MAX)),
+    ] {
+        for back in [SECOND, 100 * SECOND, 1_000 * SECOND] {
+            let (rate, now) = (AdaptiveRate::new(), 1_000 * SECOND - back);
+            assert_eq!(rate.slow_down(&policy, at(1_000 * SECOND), Duration::from_secs(60)), Adjustment::Cut);
+            let cut = rate.snapshot(&policy, at(1_000 * SECOND)).share;
+            if let Some(outcome) = outcome {
+                assert_eq!(rate.settle(&policy, at(now), outcome), Adjustment::Kept, "{outcome:?}");
+            }
+            if let Some(pause) = pause {
+                assert_eq!(rate.slow_down(&policy, at(now), pause), Adjustment::Kept, "{pause:?}");
+            }
+            let held = rate.scale(&policy, at(now), Tokens::ONE.into()).err().and_then(Wait::duration);
+            let held = held.expect("the pause holds");
+            assert!(held >= Duration::from_secs(60) && held <= most, "{outcome:?}, {pause:?}, {back}: {held:?}");
+            assert_eq!(rate.snapshot(&policy, at(now)).share, cut);
+        }
+    }
+}
+
+#[test]
+fn r1_pauses_and_cooldowns_keep_their_end_as_far_as_the_new_policy_believes_them() {
+    let of = |cooldown, pause| {
+        let (cooldown, max_pause) = (Duration::from_secs(cooldown), Duration::from_secs(pause));
+        policy_of(AdaptiveConfig { cooldown, max_pause, ..AdaptiveConfig::DEFAULT }, 100)
+    };
+    let (old, new) = (of(60, 600), of(1, 120));
+    let held = |asked| {
+        let rate = AdaptiveRate::new();
+        rate.slow_down(&old, at(0), Duration::from_secs(asked));
+        rate.change_policy(&old, &new);
+        rate.snapshot(&new, at(0)).held.as_secs()
+    };
+    assert_eq!((held(100), held(500)), (100, 121));
+    let quiet = |elapsed| {
+        let rate = AdaptiveRate::new();
+        rate.settle(&old, at(0), Outcome::Failure);
+        rate.change_policy(&old, &new);
+        rate.snapshot(&new, at(elapsed)).quiet.as_secs()
+    };
+    assert_eq!((quiet(0), quiet(57 * SECOND), quiet(58 * SECOND)), (0, 0, 2));
+}

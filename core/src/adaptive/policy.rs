@@ -9,6 +9,8 @@ use core::time::Duration;
 
 /// The numbers of an adaptive rate, as a configuration has them; [`AdaptivePolicy::new`] checks them.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct AdaptiveConfig {
     /// The least rate, in thousandths of the bucket's: 1 to 1000, and so that one token still fits the burst when it
     /// costs ceiling / floor. Default: 100.

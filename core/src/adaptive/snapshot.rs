@@ -4,6 +4,8 @@ use core::time::Duration;
 
 /// Where an adaptive rate stood at one moment.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct AdaptiveSnapshot {
     /// The rate as a share of the ceiling, in parts of [`AdaptiveSnapshot::CEILING`].
     pub share: u32,

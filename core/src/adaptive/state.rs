@@ -45,6 +45,8 @@ const FACTOR_BITS: u32 = 14;
 
 /// What a settled call did to the rate. Complete.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Adjustment {
     /// Nothing, so far.
     Kept,
@@ -56,6 +58,7 @@ pub enum Adjustment {
 
 /// The adaptive rate's word, decoded. Steps are functions of this value.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct AdaptiveState {
     share: u32,
     mode: Mode,
@@ -63,6 +66,7 @@ pub struct AdaptiveState {
 
 /// Times are in ticks.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 enum Mode {
     New,
     Rising { since: u64 },
@@ -77,28 +81,22 @@ impl AdaptiveState {
     /// What `demand` costs at `now`, or how long nothing is admitted.
     #[inline]
     pub const fn scale(self, demand: Demand, now: Instant, policy: &AdaptivePolicy) -> (Self, Result<Demand, Wait>) {
-        let held = self.held(now);
-        if held == 0 {
+        if self.held(now) == 0 {
             return (self, Ok(self.dearer(demand, policy)));
         }
-        let most = policy.most_held();
-        if held <= most {
-            return (self, Err(Wait::Nanos(held)));
-        }
-        // the clock went back by more than a late reading explains
-        let state =
-            Self { share: self.share, mode: Mode::Held { until: ticks_up(now.as_nanos().saturating_add(most)) } };
+        let state = self.believable(now, policy);
         (state, Err(Wait::Nanos(state.held(now))))
     }
 
     /// How a call ended at `now`.
     pub const fn settle(self, outcome: Outcome, now: Instant, policy: &AdaptivePolicy) -> (Self, Adjustment) {
+        let state = self.believable(now, policy);
         match outcome {
-            Outcome::Success => self.raise(now, policy),
-            Outcome::Failure if self.is_quiet(now, policy) => (self, Adjustment::Kept),
+            Outcome::Success => state.raise(now, policy),
+            Outcome::Failure if state.is_quiet(now, policy) => (state, Adjustment::Kept),
             Outcome::Failure => {
                 let until = ticks_up(now.as_nanos().saturating_add(policy.cooldown()));
-                (Self { share: policy.cut(self.share), mode: Mode::Quiet { until } }, Adjustment::Cut)
+                (Self { share: policy.cut(state.share), mode: Mode::Quiet { until } }, Adjustment::Cut)
             }
             Outcome::Ignored | Outcome::Cancelled => (self, Adjustment::Kept),
         }
@@ -108,18 +106,18 @@ impl AdaptiveState {
     pub const fn slow_down(self, wait: u64, now: Instant, policy: &AdaptivePolicy) -> (Self, Adjustment) {
         let wait = if wait < policy.max_pause() { wait } else { policy.max_pause() };
         let asked = ticks_up(now.as_nanos().saturating_add(wait));
-        let held = self.held(now);
-        let (until, known) = match self.mode {
-            Mode::Held { until } if held > 0 && held <= policy.most_held() => (until, true),
+        let state = self.believable(now, policy);
+        let (until, known) = match state.mode {
+            Mode::Held { until } if state.held(now) > 0 => (until, true),
             // a pause that is over was not long enough: that is news
             Mode::Held { .. } => (0, false),
-            Mode::New | Mode::Rising { .. } | Mode::Quiet { .. } => (0, self.is_quiet(now, policy)),
+            Mode::New | Mode::Rising { .. } | Mode::Quiet { .. } => (0, state.is_quiet(now, policy)),
         };
         let mode = Mode::Held { until: if until > asked { until } else { asked } };
         if known {
-            return (Self { share: self.share, mode }, Adjustment::Kept);
+            return (Self { share: state.share, mode }, Adjustment::Kept);
         }
-        (Self { share: policy.cut(self.share), mode }, Adjustment::Cut)
+        (Self { share: policy.cut(state.share), mode }, Adjustment::Cut)
     }
 
     /// When the pause that holds at `now` is over.
@@ -191,6 +189,17 @@ impl AdaptiveState {
             return (self, Adjustment::Kept);
         }
         (Self { share, mode }, Adjustment::Raised)
+    }
+
+    /// The state with no longer a pause than one that a late reading explains: a longer one comes from a clock that went
+    /// back, and is the longest one from `now` on.
+    #[inline]
+    const fn believable(self, now: Instant, policy: &AdaptivePolicy) -> Self {
+        let most = policy.most_held();
+        if self.held(now) <= most {
+            return self;
+        }
+        Self { share: self.share, mode: Mode::Held { until: ticks_up(now.as_nanos().saturating_add(most)) } }
     }
 
     /// Nanoseconds for which nothing is admitted; more than the longest pause when the clock went back.
