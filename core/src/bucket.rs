@@ -45,7 +45,8 @@
 //!
 //! - In any interval at most burst + rate x length is admitted, net of what is given back in it. A booking counts where
 //!   it is ready, which is rounded up to a nanosecond: then it is rate x (length + 1 ns). Counted where they are made,
-//!   bookings add the debt cap.
+//!   bookings add the debt cap. One that leaves something to others, and still waits for that when an earlier booking
+//!   is cancelled, counts where its cost alone was there: nothing tells it from one that is ready.
 //! - A denial is right for some order of the concurrent calls. Its wait is exact: the same call is admitted, or booked,
 //!   at that nanosecond and not before, if nobody else comes.
 //! - The polling pattern does not change the rate. A refund or a cancel never lifts the level above the burst.
@@ -165,7 +166,8 @@ impl TokenBucket {
     ///   gets its place. Cancelling in the reverse order of booking gives everything back.
     /// - Somebody does, and there is debt: nothing. Their time was told and stays; a place in the middle of the line
     ///   cannot be given again at the end of it without exceeding the burst there. It goes unused, and its tokens are lost.
-    /// - There is no debt any more: everything, as a refund.
+    /// - There is no debt any more: everything, as a refund. The cost of everybody behind it is there. Who still waits for
+    ///   what it leaves to others goes as told, and may find less left: the tokens given back can be taken before it.
     ///
     /// In each case no more than lifts the level to the burst.
     #[allow(clippy::needless_pass_by_value, reason = "a booking is cancelled once")]

@@ -112,6 +112,81 @@ proptest! {
     }
 }
 
+/// The most that `went`, as (instant, amount), exceeds burst + rate x (length + 1 ns) by, over all intervals; in
+/// thousandths, under a policy of 1 token per second.
+fn excess(policy: &BucketPolicy, went: &mut [(u64, i128)]) -> i128 {
+    went.sort_unstable();
+    let sums = (0..went.len()).filter(|first| *first == 0 || went[first - 1].0 < went[*first].0).flat_map(|first| {
+        let from = went[first].0;
+        went[first..].iter().scan(0, move |sum, (to, amount)| {
+            *sum += amount * i128::from(MS);
+            Some(*sum - i128::from(to - from + 1))
+        })
+    });
+    sums.max().unwrap_or(0) - i128::from(policy.burst().as_milli() * MS)
+}
+
+/// Takes, bookings and cancels of calls that leave something to others. Each counts where its cost alone is there, or
+/// where it is ready when `at_ready`.
+fn leaving(policy: &BucketPolicy, deeds: &[(u64, u8, u64, u64)], at_ready: bool) -> Vec<(u64, i128)> {
+    let (mut state, mut now, mut held, mut went) = (BucketState::NEW, 0, Vec::new(), Vec::new());
+    for (step, kind, cost, leave) in deeds {
+        now += step * MS;
+        let demand = Demand { cost: Tokens::milli(*cost), leave: Tokens::milli(*leave) };
+        let amount = i128::from(*cost);
+        if *kind == 0 {
+            let (next, verdict) = state.take_as(demand, at(now), policy);
+            state = next;
+            went.extend(verdict.is_ok().then_some((now, amount)));
+        } else if *kind == 1 && !held.is_empty() && !at_ready {
+            let (there, booking): (u64, Booking) = held.remove(usize::try_from(*cost).unwrap_or(0) % held.len());
+            let (next, given) = state.cancel(&booking, at(now), policy);
+            state = next;
+            let counted = now.max(there); // the last place is given back before its time
+            went.push((counted, -i128::from(given.as_milli())));
+        } else {
+            let there = state.book(Demand::plain(demand.cost), u64::MAX, at(now), policy).1;
+            let (next, verdict) = state.book(demand, u64::MAX, at(now), policy);
+            state = next;
+            if let (Ok(there), Ok(booking)) = (there, verdict) {
+                let counted = if at_ready { booking.ready_at() } else { there.ready_at() };
+                went.push((counted.as_nanos(), amount));
+                held.push((there.ready_at().as_nanos(), booking));
+            }
+        }
+    }
+    went
+}
+
+proptest! {
+    #[test]
+    fn t1_bookings_that_leave_something_to_others_go_within_the_rate(
+        deeds in prop::collection::vec((0_u64..4_000, 0_u8..4, 1_u64..10_000, prop_oneof![Just(0), 0_u64..9_000]), 1..40),
+        at_ready: bool,
+    ) {
+        let policy = bucket(1, Duration::from_secs(1), Tokens::whole(10)).with_debt(Tokens::whole(10)).expect("in range");
+        prop_assert!(excess(&policy, &mut leaving(&policy, &deeds, at_ready)) <= 0);
+    }
+}
+
+#[test]
+fn t1_who_waits_for_what_it_leaves_counts_where_its_cost_was_there_when_an_earlier_booking_is_cancelled() {
+    let policy = bucket(1, Duration::from_secs(1), Tokens::whole(10)).with_debt(Tokens::whole(10)).expect("in range");
+    let shared = TokenBucket::new();
+    let leaving = Demand { cost: Tokens::whole(5), leave: Tokens::whole(5) };
+    let first = shared.reserve(&policy, at(0), Tokens::whole(10), Duration::MAX).expect("full");
+    let second = shared.reserve_as(&policy, at(0), leaving, Duration::MAX).expect("within the debt cap");
+    assert_eq!((first.ready_at(), second.ready_at()), (at(0), at(10 * SECOND)));
+    assert_eq!(shared.cancel(&policy, at(5 * SECOND), first), Tokens::whole(10), "no debt");
+    for (now, cost) in [(5 * SECOND + 1, 10), (10 * SECOND + 1, 5)] {
+        assert_eq!(shared.try_acquire(&policy, at(now), Tokens::whole(cost)), Ok(()));
+    }
+    let mut went = [(5 * SECOND, 5_000), (5 * SECOND, -10_000), (5 * SECOND + 1, 10_000), (10 * SECOND + 1, 5_000)];
+    assert!(excess(&policy, &mut went) <= 0);
+    went[0].0 = 10 * SECOND;
+    assert!(excess(&policy, &mut went) > 0, "where it is ready: as the documentation says");
+}
+
 #[test]
 fn h9_the_last_place_is_given_to_the_next_who_books_and_the_others_keep_theirs() {
     let policy = bucket(1, Duration::from_secs(1), Tokens::ONE).with_debt(Tokens::whole(3)).expect("in range");

@@ -20,8 +20,10 @@
 //! after it. When it is ready follows from its end alone, so bookings are ready in the order in which they were made.
 //! A *cancel* gives the stretch back where nobody stands behind it: the booking's end is still the mark. Where somebody
 //! does, and there is debt, it gives nothing: the mark would fall behind the end of a booking whose time was told, a
-//! newcomer would get the same time, and both together could exceed the burst. Without debt everybody's time has come,
-//! and a booking is given back like any token. (golang.org/x/time/rate keeps back what was booked later, too.)
+//! newcomer would get the same time, and both together could exceed the burst. Without debt everybody's cost is there,
+//! and a booking is given back like any token. (golang.org/x/time/rate keeps back what was booked later, too.) Somebody
+//! may still wait for what it is to leave; the mark does not tell, so a cancel treats it as one that went when its cost
+//! was there, and there it counts.
 //!
 //! ```text
 //!  bit   63                                                    0
@@ -58,6 +60,7 @@ const _: () = assert!(TOUCHED.end() == 64 && TOUCHED.max() == 1);
 
 /// The bucket's word, decoded. Steps are functions of this value; see [`BucketState::take`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct BucketState {
     /// `None` until the first token is taken.
     mark: Option<u64>,
