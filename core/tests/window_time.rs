@@ -212,3 +212,28 @@ fn a_full_slot_keeps_its_rates() {
     assert!(counts.calls > 131_071, "{counts:?}");
     assert!((249..=250).contains(&counts.failure_rate_milli()), "{counts:?}");
 }
+
+#[test]
+fn h15_no_number_of_resets_without_a_call_brings_failures_back() {
+    let policy = policy(RateTrip::DEFAULT);
+    let day = 86_400 * SECOND;
+    for resets in [1, 32, 62, 63, 64, 65, 128, 1_000] {
+        for forced in [false, true] {
+            for later in [0, day] {
+                let (breaker, now) = (window(), 100 * SECOND);
+                (0..19).for_each(|_| assert_eq!(end(&breaker, &policy, now, Outcome::Failure), None));
+                for _ in 0..resets {
+                    if forced {
+                        let _ = breaker.force(Forced::Open);
+                    }
+                    let _ = breaker.reset();
+                    assert_eq!(counts(&breaker, now), WindowCounts::NONE, "{resets} resets, forced: {forced}");
+                    assert_eq!(counts(&breaker, now + day), WindowCounts::NONE, "{resets} resets, forced: {forced}");
+                }
+                assert_eq!(end(&breaker, &policy, now + later, Outcome::Failure), None);
+                let held = WindowCounts { calls: 1, failures: 1, slow: 0 };
+                assert_eq!(counts(&breaker, now + later), held, "{resets} resets, forced: {forced}");
+            }
+        }
+    }
+}

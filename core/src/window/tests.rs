@@ -160,3 +160,23 @@ fn when_no_call_is_under_way_the_head_counts_what_the_ring_holds() {
         assert_eq!(window.counts(0, NOW), WindowCounts { calls: size, failures, slow });
     }
 }
+
+#[test]
+fn h15_no_number_of_generations_without_a_record_brings_slots_back() {
+    for ends in [1, 31, 32, 33, 62, 63, 64, 65, 1_000] {
+        let window = TimeWindow::<10>::new(Duration::from_secs(30)).expect("in range");
+        (0..19).for_each(|_| _ = window.record(0, FAILED, NOW, 20, || true));
+        let mut generation = 0_u8;
+        for end in 0..ends {
+            window.finish(generation);
+            generation = generation.wrapping_add(1);
+            assert_eq!(window.counts(generation, NOW), WindowCounts::NONE, "after {end} of {ends}");
+        }
+        // in the same slot length, so that time does not move the window
+        let counts = window.record(generation, FAILED, NOW, 20, || true);
+        assert_eq!(counts, Some(WindowCounts { calls: 1, failures: 1, slow: 0 }), "after {ends}");
+        let later = NOW.saturating_add(Duration::from_secs(86_400));
+        let counts = window.record(generation, FAILED, later, 20, || true);
+        assert_eq!(counts, Some(WindowCounts { calls: 1, failures: 1, slow: 0 }), "after {ends} and a day");
+    }
+}

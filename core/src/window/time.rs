@@ -25,9 +25,11 @@
 //! its rates stay, to 2^-16, but it weighs at most half. Rates are exact up to 131,071 calls in a slot, and right beyond
 //! as long as the calls of full slots went alike. Absolute counts are exact up to 131,071 calls in a slot.
 //!
-//! **Why a wrapped sequence is harmless.** Slots that have left the window are emptied whenever it moves, and between
-//! two records it moves by three windows at most, so numbers 64 windows apart never meet. A record that stops between
-//! two steps while the window moves by 32 windows can empty a slot that is in use, or count its outcome in the wrong one.
+//! **Why a wrapped sequence is harmless.** The window moves when a record finds that time has passed or that the
+//! generation is new, by two windows at most, and when a generation ends, by one. Whoever moves it then empties the
+//! slots that have left it. So numbers 64 windows apart do not meet. A record or a reset that stops between two of its
+//! steps while the window moves by 32 windows can empty a slot that is in use, or count its outcome in the wrong one; and
+//! when 15 or more stop at a time, each between moving and emptying, a slot may be left behind.
 //!
 //! **What a concurrent reader may see.** A slot's counts belong together; slots are read one after another. So the sum
 //! may lack calls that end meanwhile in a slot that it has passed, and contain later ones of another slot. A call that
@@ -193,10 +195,13 @@ impl<const SLOTS: usize> Records for TimeWindow<SLOTS> {
     }
 
     fn finish(&self, generation: u8) {
-        self.latest.transition(|latest| {
+        let over = self.latest.transition(|latest| {
             let over = latest.generation == generation;
-            (if over { latest.restarted(generation.wrapping_add(1), Self::COUNT) } else { latest }, ())
+            (if over { latest.restarted(generation.wrapping_add(1), Self::COUNT) } else { latest }, over)
         });
+        if over {
+            self.tidy(self.latest.load());
+        }
     }
 
     fn counts(&self, generation: u8, now: Instant) -> WindowCounts {
