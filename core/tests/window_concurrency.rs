@@ -180,3 +180,20 @@ fn racing_records_in_one_span_are_all_counted() {
         assert_eq!((counts.calls as usize, counts.failures as usize), (500 * THREADS, failures));
     }
 }
+
+#[test]
+fn b2_racing_successes_that_reach_the_minimum_and_pass_it_trip_as_in_any_order() {
+    fn pass<W: Window>(breaker: &Breaker<W>) {
+        let policy = policy(RateTrip { minimum_calls: 20, ..RateTrip::DEFAULT });
+        for call in 0..19 {
+            assert_eq!(end(breaker, &policy, 0, usize::from(call < 10)), None);
+        }
+        // 10 of 20 is reached by the first of them, whichever that is
+        let transitions = race(|_| end(breaker, &policy, 0, 0));
+        assert_eq!(transitions.into_iter().flatten().count(), 1);
+    }
+    for _ in 0..2_000 {
+        pass(&Breaker::with_window(TimeWindow::<10>::new(Duration::from_secs(30)).expect("in range")));
+        pass(&Breaker::with_window(CountWindow::<4>::new(100).expect("in range")));
+    }
+}

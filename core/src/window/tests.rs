@@ -123,12 +123,12 @@ fn h8_a_record_in_a_time_window_costs_the_same_at_any_number_of_calls() {
         let window = TimeWindow::<10>::new(Duration::from_secs(30)).expect("in range");
         let breaker = filled(window, calls, Outcome::Success);
         assert_eq!(settle(&breaker, NOW, Outcome::Success), (4, 1), "{calls}");
-        assert_eq!(settle(&breaker, NOW, Outcome::Failure), (15, 1), "{calls}");
+        assert_eq!(settle(&breaker, NOW, Outcome::Failure), (14, 1), "{calls}");
         let next = NOW.saturating_add(Duration::from_secs(3));
-        assert_eq!(settle(&breaker, next, Outcome::Success), (27, 2), "the first call of a slot, {calls}");
+        assert_eq!(settle(&breaker, next, Outcome::Success), (26, 2), "the first call of a slot, {calls}");
     }
     let window = TimeWindow::<10>::new(Duration::from_secs(30)).expect("in range");
-    assert_eq!(settle(&filled(window, 5, Outcome::Success), NOW, Outcome::Success), (15, 1), "below the minimum");
+    assert_eq!(settle(&filled(window, 5, Outcome::Success), NOW, Outcome::Success), (14, 1), "below the minimum");
 }
 
 #[test]
@@ -179,4 +179,32 @@ fn h15_no_number_of_generations_without_a_record_brings_slots_back() {
         let counts = window.record(generation, FAILED, later, 20, || true);
         assert_eq!(counts, Some(WindowCounts { calls: 1, failures: 1, slow: 0 }), "after {ends} and a day");
     }
+}
+
+/// The minimum is reached by one of two successes, and both are under way at a time.
+#[test]
+fn b2_a_record_decides_on_its_slot_as_it_left_it_however_late() {
+    let success = Mark::default();
+    let window = TimeWindow::<10>::new(Duration::from_secs(30)).expect("in range");
+    for call in 0..19 {
+        let mark = if call < 10 { FAILED } else { success };
+        let _ = window.record(0, mark, NOW, 20, || true);
+    }
+    let late = window.add(0, success, NOW, || true).expect("current");
+    assert_eq!(window.record(0, success, NOW, 20, || true), None, "the other has the minimum to decide on");
+    let reached = WindowCounts { calls: 20, failures: 10, slow: 0 };
+    assert_eq!(window.decide(late, success, 20), Some(reached));
+
+    // other slots are read when it decides
+    let next = NOW.saturating_add(Duration::from_secs(3));
+    let _ = window.record(0, FAILED, next, 20, || true);
+    let more = WindowCounts { calls: 21, failures: 11, slow: 0 };
+    assert_eq!(window.decide(late, success, 20), Some(more));
+    // and its own slot does not count once it has left the window, nor does that of an ended generation
+    let next = NOW.saturating_add(Duration::from_secs(31));
+    let counts = window.record(0, FAILED, next, 20, || true);
+    assert_eq!(counts, Some(WindowCounts { calls: 2, failures: 2, slow: 0 }));
+    assert_eq!(window.decide(late, success, 20), counts);
+    window.finish(0);
+    assert_eq!(window.decide(late, success, 20), None);
 }

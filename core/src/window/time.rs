@@ -6,15 +6,22 @@
 //!  1. load the clock word: has a slot length passed since, or is it of an older generation?
 //!  2. only if so: exchange it, and empty the slots that have left the window
 //!  3. exchange the slot's word: one more call
-//!  4. load the clock word and all slots, and add up those in the window; unless it is a fast success that joins
-//!     `minimum_calls` or more in its slot, which can only lower the rates that the others have decided on
+//!  4. load the clock word and all other slots, and add up those in the window, its own as step 3 left it; unless it is
+//!     a fast success that joins `minimum_calls` or more in its slot, which can only lower the rates that the others
+//!     have decided on
 //! ```
 //!
 //! The window moves by whole slots: it covers the current slot so far and all of the others, so between
 //! `span - span / SLOTS` and `span`.
 //!
-//! **Why a trip is never lost.** Each record adds first and sums afterwards. Of two records in different slots at least
-//! one sees the other's call, because all accesses to words have one order that all threads agree on.
+//! **Why a trip is never lost.** Each record adds first and sums afterwards. Records in one slot have an order, and each
+//! decides on the slot as its own step 3 left it, however late it comes to step 4. Of two records in different slots at
+//! least one sees the other's call, because all accesses to words have one order that all threads agree on. So a
+//! threshold that racing calls reach together trips the breaker, in whichever slots they end.
+//!
+//! What remains is a slot change: a record that stops before its sum also sees calls that end meanwhile in other slots.
+//! Of two racing calls in different slots each may see the other, and then nobody decides on counts with only one of
+//! them. So a rate that the first reaches and the second, a success, lowers again may go unseen.
 //!
 //! **Time in any order.** A reading that lies behind by less than the span counts in the slot of its own time. One that
 //! lies further behind says that the clock went back: the window goes on from there, forgets nothing, and lets
@@ -41,8 +48,8 @@
 //! A threshold that a change of policy lowers decides from the next failure, slow call or slot on.
 //!
 //! **Cost of a record**, besides the breaker's loads: 2 loads and 1 exchange for most successes of a busy breaker; with
-//! the sum 3 + `SLOTS` loads and 1 exchange; once for each slot length one more load of each word and up to 1 + `SLOTS`
-//! exchanges more.
+//! the sum 2 + `SLOTS` loads and 1 exchange; once for each slot length 2 + `SLOTS` loads and up to 1 + `SLOTS` exchanges
+//! more. A generation that ends costs 2 + `SLOTS` loads and up to 1 + `SLOTS` exchanges.
 
 mod latest;
 mod slot;
@@ -53,6 +60,7 @@ use crate::bucket::scale::Scale;
 use crate::error::{PolicyError, check_time};
 use crate::time::{Instant, low32, nanos};
 use crate::word::Word;
+use core::ptr;
 use core::time::Duration;
 
 pub(super) use self::latest::Latest;
@@ -83,6 +91,18 @@ pub struct TimeWindow<const SLOTS: usize = 10> {
     /// Slot lengths in a nanosecond.
     scale: Scale,
     span: Duration,
+}
+
+/// A call that is in its slot, but not decided on: steps 1 to 3 of a record.
+#[derive(Clone, Copy)]
+pub(super) struct Added {
+    generation: u8,
+    /// The slot with the call, as the exchange left it.
+    slot: Slot,
+    /// The calls that it joined there.
+    joined: u32,
+    /// Whether the window has moved.
+    moved: bool,
 }
 
 impl<const SLOTS: usize> TimeWindow<SLOTS> {
@@ -120,13 +140,15 @@ impl<const SLOTS: usize> TimeWindow<SLOTS> {
         self.slots.get(index as usize)
     }
 
-    /// The sum of the slots in the window. Only reads.
+    /// The sum of the slots in the window, of which `own` is known. Only reads.
     #[inline]
-    fn sum(&self, latest: Latest) -> WindowCounts {
+    fn sum(&self, latest: Latest, own: Slot) -> WindowCounts {
+        let in_window = |slot: Slot| slot.sequence().filter(|&sequence| latest.holds(sequence, Self::COUNT));
+        let known = in_window(own).and_then(|sequence| self.slot(sequence));
         let mut sum = WindowCounts::NONE;
-        for slot in &self.slots {
-            let slot = slot.load();
-            if slot.sequence().is_some_and(|sequence| latest.holds(sequence, Self::COUNT)) {
+        for word in &self.slots {
+            let slot = if known.is_some_and(|known| ptr::eq(known, word)) { own } else { word.load() };
+            if in_window(slot).is_some() {
                 sum.calls = sum.calls.saturating_add(slot.counts.calls);
                 sum.failures = sum.failures.saturating_add(slot.counts.failures);
                 sum.slow = sum.slow.saturating_add(slot.counts.slow);
@@ -143,6 +165,53 @@ impl<const SLOTS: usize> TimeWindow<SLOTS> {
                 (if old { Slot::EMPTY } else { slot }, ())
             });
         }
+    }
+
+    /// Steps 1 to 3. `None` when the call's generation or slot has passed.
+    #[inline]
+    pub(super) fn add(
+        &self,
+        generation: u8,
+        mark: Mark,
+        now: Instant,
+        is_current: impl Fn() -> bool,
+    ) -> Option<Added> {
+        let tick = self.tick(now);
+        let (moved, sequence) = self.latest.transition(|latest| {
+            let own = if latest.generation == generation {
+                latest
+            } else if is_current() {
+                latest.restarted(generation, Self::COUNT)
+            } else {
+                return (latest, None);
+            };
+            let (next, sequence) = own.follow(tick, Self::COUNT);
+            (next, Some((next.sequence != latest.sequence, sequence)))
+        })?;
+        if moved {
+            self.tidy(self.latest.load());
+        }
+        let (slot, joined) = self.slot(sequence)?.transition(|slot| {
+            let own = slot.sequence() == Some(sequence);
+            let in_window = own || {
+                let latest = self.latest.load();
+                latest.generation == generation && latest.holds(sequence, Self::COUNT)
+            };
+            let next = slot.add(sequence, mark, in_window);
+            (next, (next, if own { slot.counts.calls } else { 0 }))
+        });
+        (slot.sequence() == Some(sequence)).then_some(Added { generation, slot, joined, moved })
+    }
+
+    /// Step 4: the counts to decide on.
+    #[inline]
+    pub(super) fn decide(&self, added: Added, mark: Mark, minimum_calls: u32) -> Option<WindowCounts> {
+        let Added { generation, slot, joined, moved } = added;
+        if !moved && mark == Mark::default() && joined > 0 && joined >= minimum_calls {
+            return None; // the rates were decided on before, and this call lowers them
+        }
+        let latest = self.latest.load();
+        (latest.generation == generation).then(|| self.sum(latest, slot))
     }
 }
 
@@ -164,34 +233,8 @@ impl<const SLOTS: usize> Records for TimeWindow<SLOTS> {
         minimum_calls: u32,
         is_current: impl Fn() -> bool,
     ) -> Option<WindowCounts> {
-        let tick = self.tick(now);
-        let (moved, sequence) = self.latest.transition(|latest| {
-            let own = if latest.generation == generation {
-                latest
-            } else if is_current() {
-                latest.restarted(generation, Self::COUNT)
-            } else {
-                return (latest, None);
-            };
-            let (next, sequence) = own.follow(tick, Self::COUNT);
-            (next, Some((next.sequence != latest.sequence, sequence)))
-        })?;
-        if moved {
-            self.tidy(self.latest.load());
-        }
-        let joined = self.slot(sequence)?.transition(|slot| {
-            let own = slot.sequence() == Some(sequence);
-            let in_window = own || {
-                let latest = self.latest.load();
-                latest.generation == generation && latest.holds(sequence, Self::COUNT)
-            };
-            (slot.add(sequence, mark, in_window), if own { slot.counts.calls } else { 0 })
-        });
-        if !moved && mark == Mark::default() && joined > 0 && joined >= minimum_calls {
-            return None; // the rates were decided on before, and this call lowers them
-        }
-        let latest = self.latest.load();
-        (latest.generation == generation).then(|| self.sum(latest))
+        let added = self.add(generation, mark, now, is_current)?;
+        self.decide(added, mark, minimum_calls)
     }
 
     fn finish(&self, generation: u8) {
@@ -209,7 +252,7 @@ impl<const SLOTS: usize> Records for TimeWindow<SLOTS> {
         if latest.generation != generation {
             return WindowCounts::NONE;
         }
-        self.sum(latest.follow(self.tick(now), Self::COUNT).0)
+        self.sum(latest.follow(self.tick(now), Self::COUNT).0, Slot::EMPTY)
     }
 
     fn refill(&self, generation: u8, counts: WindowCounts, now: Instant) {
