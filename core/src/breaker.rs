@@ -27,8 +27,9 @@
 //! The state diagram and the numbered rules are in `breaker/step.rs`, the layout of the word in `breaker/state.rs`.
 //!
 //! **Guarantees.** Never more probes outstanding in one half-open generation than the ramp allows; a trip is never
-//! lost; an outcome of an earlier generation changes nothing; a probe that never reports delays recovery by one lease
-//! at most; each transition is returned to exactly one caller; no `now` panics or wedges.
+//! lost, with a window but for the exceptions of [`window`](crate::window); an outcome of an earlier generation changes
+//! nothing; a probe that never reports delays recovery by one lease at most; each transition is returned to exactly one
+//! caller; no `now` panics or wedges.
 //!
 //! **Not guaranteed.** Calls admitted while closed are not called back when the breaker opens. Waits are kept in ticks
 //! of 32.8 us and leases in ticks of 8.4 ms, and may end that much early.

@@ -30,14 +30,17 @@
 //!
 //! **What enters.** Successes and failures of calls that were admitted while the breaker was Closed or ForcedClosed, and
 //! that end in the same generation. Probes do not enter. A breaker that closes, or is reset or forced, starts afresh.
-//! A window records under every policy, so a change from consecutive failures to rates finds it filled.
+//! A window records under every policy, so a change from consecutive failures to rates finds it filled, but for slow
+//! calls: those are marked under rates only.
 //!
-//! **Guarantees.** A trip is never lost: every record decides on counts that contain it, so when the record that
+//! **Guarantees.** A trip is not lost in a race: a record decides on counts that contain it, so when the record that
 //! reaches a threshold returns, the breaker is open. An outcome of an older generation never enters. The cost of a
 //! record does not depend on how many calls the window holds. When no call is being settled, the counts are exactly
 //! those of the outcomes in the window.
 //!
-//! **What a concurrent reader may see** is said at each window.
+//! **Exceptions.** In a count window, for each record that stalls for a whole lap of others, one outcome may be missing,
+//! and an older one be kept for a lap. In a time window, a rate that one of two racing calls reaches and the other, in
+//! another slot, lowers again may go unseen. Each window's source says more, and what a concurrent reader may see.
 
 mod count;
 mod counts;

@@ -11,8 +11,14 @@
 //! ```
 //!
 //! Step 3 takes effect at one moment, so the counts are at any time those of the latest calls, in the order of their
-//! records. Only where a record is overtaken by a *whole lap* of others between two of its steps does step 2 see the
-//! wrong outcome; then step 5 corrects the counts, and both decide.
+//! records, as long as no record is overtaken by a *whole lap* of others between two of its steps.
+//!
+//! **A record that is overtaken by a whole lap.** It and the one that comes to its slot a lap later may expect the same
+//! outcome to leave, and it may put its own over the newer one, or leave an outcome where it should have put its own.
+//! Step 5 makes the counts those of the ring again, and the record that runs it decides on them. So for each record
+//! that stalls for a whole lap one outcome may be missing from the window, and one that should have left be kept in its
+//! place until the slot comes round again, a lap later. Meanwhile the counts, also those that others decide on, may
+//! differ from those of the latest calls by one failure and one slow call for each such record.
 //!
 //! **The dangerous race.** A record stops between steps 3 and 4, the breaker opens and closes, and the ring belongs to
 //! another epoch when the record goes on. Seen from the late record: the ring word it finds is not of its epoch, so it
@@ -23,8 +29,8 @@
 //! least one. So each word in use is taken over within as many epochs as there are words, at most 74, and 256 are told
 //! apart. A record that stops between two steps for exactly 256 trips can put one outcome into the wrong epoch.
 //!
-//! **What a concurrent reader may see.** Records that have overtaken each other by a whole lap may be counted late, or
-//! what they evict may be counted twice, by one each.
+//! **What a concurrent reader may see.** The same: counts that differ by one failure and one slow call for each record
+//! that has stalled for a whole lap.
 //!
 //! **Cost of a record**, besides the breaker's load or two, whatever the size:
 //!

@@ -35,8 +35,8 @@
 //! **Why a wrapped sequence is harmless.** The window moves when a record finds that time has passed or that the
 //! generation is new, by two windows at most, and when a generation ends, by one. Whoever moves it then empties the
 //! slots that have left it. So numbers 64 windows apart do not meet. A record or a reset that stops between two of its
-//! steps while the window moves by 32 windows can empty a slot that is in use, or count its outcome in the wrong one; and
-//! when 15 or more stop at a time, each between moving and emptying, a slot may be left behind.
+//! steps while the window moves by 32 windows can empty a slot that is in use, or count its outcome in the wrong one.
+//! When 15 or more stop at a time, each between moving and emptying, a slot may be left behind.
 //!
 //! **What a concurrent reader may see.** A slot's counts belong together; slots are read one after another. So the sum
 //! may lack calls that end meanwhile in a slot that it has passed, and contain later ones of another slot. A call that
@@ -169,13 +169,7 @@ impl<const SLOTS: usize> TimeWindow<SLOTS> {
 
     /// Steps 1 to 3. `None` when the call's generation or slot has passed.
     #[inline]
-    pub(super) fn add(
-        &self,
-        generation: u8,
-        mark: Mark,
-        now: Instant,
-        is_current: impl Fn() -> bool,
-    ) -> Option<Added> {
+    pub(super) fn add(&self, generation: u8, mark: Mark, now: Instant, is_current: impl Fn() -> bool) -> Option<Added> {
         let tick = self.tick(now);
         let (moved, sequence) = self.latest.transition(|latest| {
             let own = if latest.generation == generation {
