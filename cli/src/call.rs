@@ -18,21 +18,11 @@ pub(crate) struct Call {
     #[serde(default = "no_args")]
     pub(crate) args: Value,
     /// What the call costs of the tool's rate limit.
-    #[serde(default, with = "PriorityName")]
+    #[serde(default)]
     pub(crate) priority: Priority,
     /// The longest that the whole call may take.
     #[serde(default)]
     pub(crate) deadline: Option<DurationText>,
-}
-
-/// How a priority is written.
-#[derive(Deserialize)]
-#[serde(remote = "Priority", rename_all = "snake_case")]
-enum PriorityName {
-    Low,
-    Normal,
-    High,
-    Critical,
 }
 
 /// A JSON string or number, kept as it was written so that it comes back the same to the last digit.

@@ -8,6 +8,8 @@ use core::time::Duration;
 
 /// The numbers of a backoff; [`Backoff::new`] checks them.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct BackoffConfig {
     /// The delay before the first retry, 0 to 365 days. Default: 500 ms.
     pub base: Duration,

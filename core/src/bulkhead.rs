@@ -74,6 +74,8 @@ pub struct BulkheadTicket {
 
 /// What a bulkhead knew at one moment.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct BulkheadSnapshot {
     /// Calls in flight. Not restored: they cannot leave any more.
     pub in_flight: u64,

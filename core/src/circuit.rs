@@ -71,6 +71,8 @@ type Gates<'a, W> = (
 
 /// What a circuit knew at one moment.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct CircuitSnapshot {
     /// The breaker, where the policy has one.
     pub breaker: Option<BreakerSnapshot>,
@@ -131,6 +133,8 @@ impl<W: Window> Circuit<W> {
     }
 
     /// Ends the permit's call in all parts, and returns the transition that its outcome caused.
+    ///
+    /// A part that the policy has lost since the admission learns nothing; its slot returns all the same.
     #[inline]
     pub fn settle(&self, policy: &CircuitPolicy, now: Instant, permit: Permit, outcome: Outcome) -> Option<Transition> {
         let mut pass = permit.pass;
@@ -197,7 +201,8 @@ impl<W: Window> Circuit<W> {
         latest
     }
 
-    /// Whether the circuit can be forgotten: a new one in its place would decide the same from `now` on. Only reads.
+    /// Whether the circuit can be forgotten: while no call is under way, a new one in its place would decide the same from
+    /// `now` on. Only reads. Without a bulkhead the circuit does not know of calls under way; the caller must.
     pub fn is_fresh(&self, policy: &CircuitPolicy, now: Instant) -> bool {
         policy.breaker.is_none_or(|_| self.breaker.is_fresh(now))
             && policy.bulkhead.is_none_or(|bulkhead| self.bulkhead.is_fresh(&bulkhead))

@@ -14,6 +14,8 @@ use core::time::Duration;
 /// assert_eq!(error.to_string(), "open_wait is 0ns: allowed is 1ms to 31536000s");
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct PolicyError {
     /// The field as it is named in the configuration.
     pub field: &'static str,
@@ -29,6 +31,8 @@ pub struct PolicyError {
 ///
 /// Complete: the policies of this crate are built from these kinds of value.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 pub enum Quantity {
     /// A plain number.
     Count(u64),

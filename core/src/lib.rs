@@ -43,6 +43,14 @@
 //! 4. *An admission hands out a permit, and a permit is settled once.* A [`Guard`] does so when it is dropped.
 //! 5. *Effects are returned.* A [`Transition`] goes to the one caller that caused it.
 //!
+//! # Features
+//!
+//! None is on by default, and none changes behaviour.
+//!
+//! - `serde`: configurations, snapshots and what else is plain data can be stored and read; a configuration takes
+//!   what is absent from its default and refuses unknown fields. Policies are built, and checked, from what was read.
+//! - `defmt`: the same data, states and errors can be logged with `defmt` from a microcontroller.
+//!
 //! # Targets
 //!
 //! No `std`, no allocation, no unsafe code, no floats, no panics. Lock-free wherever the target has a 64-bit
@@ -74,6 +82,8 @@ pub mod bucket;
 pub mod bulkhead;
 pub mod circuit;
 mod clock;
+#[cfg(test)]
+mod costs;
 mod decorrelated;
 mod error;
 mod field;

@@ -2,6 +2,8 @@
 
 /// How an admitted call ended, as far as admission is concerned. Complete: every ending is one of the four.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Outcome {
     /// The dependency did its work.
     Success,

@@ -52,6 +52,7 @@ pub struct Index(usize);
 
 /// Why a circuit was not added. The panel is as it was.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum PanelError {
     /// A name has at least one character.

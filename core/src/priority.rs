@@ -9,6 +9,8 @@ use crate::tokens::Tokens;
 /// The importance of a call. All priorities draw on the same bucket, so that they really compete; an important call
 /// costs less of it, and under a [`PriorityPolicy`] finds tokens that others may not touch. Complete.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Priority {
     /// Costs two tokens.
     Low,

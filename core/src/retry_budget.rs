@@ -66,6 +66,8 @@ pub struct RetryBudget {
 
 /// What a retry budget held at one moment.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RetryBudgetSnapshot {
     /// Retries saved up, to a thousandth.
     pub balance: Tokens,

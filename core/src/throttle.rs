@@ -60,6 +60,8 @@ pub struct Throttle {
 
 /// What a throttle had counted at one moment, with older calls counted less.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ThrottleSnapshot {
     /// Calls that ended or were refused here, up to 16383.
     pub requests: u64,

@@ -11,6 +11,8 @@ use core::fmt;
 /// assert_eq!(Tokens::milli(1_500).to_string(), "1.5");
 /// ```
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
 pub struct Tokens(u64);
 
 impl Tokens {

@@ -6,6 +6,8 @@ use core::time::Duration;
 ///
 /// The enum is complete: a refusal either ends at a known time, or when another call ends, or not by itself.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Wait {
     /// Come back in this many nanoseconds: the same call at that time is admitted unless others come first.
     Nanos(u64),

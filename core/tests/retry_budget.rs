@@ -207,9 +207,12 @@ proptest! {
         back: u64,
     ) {
         let (state, latest) = drive(&policy, &events, start, |_, _, _| {});
-        if let (_, Err(Wait::Nanos(wait))) = state.withdraw(at(back % (latest + 1)), &policy) {
-            prop_assert!(u128::from(wait) <= policy.config().window.as_nanos());
-        }
+        let wait = |now: u64| match state.withdraw(at(now), &policy).1 {
+            Err(Wait::Nanos(wait)) => u128::from(wait),
+            _ => 0,
+        };
+        let (before, after) = (wait(latest), wait(back % (latest + 1)));
+        prop_assert!(after <= before + policy.config().window.as_nanos(), "{before} became {after}");
     }
 
     #[test]

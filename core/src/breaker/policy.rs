@@ -12,6 +12,8 @@ use core::time::Duration;
 
 /// What makes a closed breaker open.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Trip {
     /// This many failures in a row, 1 to 2^32-1.
@@ -28,6 +30,8 @@ pub enum Trip {
 /// A plain struct with a default, so that it can be written as a literal in a `const`:
 /// `BreakerConfig { probes: 3, ..BreakerConfig::DEFAULT }`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct BreakerConfig {
     /// What makes the breaker open. Default: 7 consecutive failures.
     pub trip: Trip,
@@ -39,7 +43,7 @@ pub struct BreakerConfig {
     pub open_wait_max: Duration,
     /// How a wait is randomised. Default: equal jitter.
     pub jitter: Jitter,
-    /// Mixed with the time of opening into the jitter; give each process its own. Default: 0.
+    /// Mixed with the breaker's generation into the jitter; give each process its own. Default: 0.
     pub seed: u64,
     /// The most probes outstanding in half-open, 1 to 15. They ramp up: one, then one more than have succeeded.
     /// Default: 1.
@@ -132,15 +136,17 @@ impl BreakerPolicy {
         &self.config
     }
 
-    /// The open wait in nanoseconds for an opening at `since` after `streak` re-openings. At least one tick: whatever
-    /// the jitter draws, a call at the time of the opening (or of a step back) is refused.
+    /// The open wait in nanoseconds of `generation` after `streak` re-openings. At least one tick: whatever the jitter
+    /// draws, a call at the time of the opening is refused.
+    ///
+    /// The draw does not depend on the time of the opening, so that a clock that goes back does not draw again.
     #[inline]
-    pub(crate) const fn open_wait(&self, since: OpenTick, streak: u8) -> u64 {
+    pub(crate) const fn open_wait(&self, generation: u8, streak: u8) -> u64 {
         let full = match self.waits.split_at_checked(streak as usize) {
             Some((_, [wait, ..])) => *wait,
             _ => nanos(self.config.open_wait_max),
         };
-        let random = mix(self.config.seed ^ since.0.rotate_left(8) ^ streak as u64);
+        let random = mix(self.config.seed ^ (generation as u64).rotate_left(8) ^ streak as u64);
         let wait = self.config.jitter.apply(full, random);
         if wait < OpenTick::NANOS { OpenTick::NANOS } else { wait }
     }

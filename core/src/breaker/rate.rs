@@ -10,6 +10,8 @@ use core::time::Duration;
 ///
 /// How many calls the window holds is not here but in the window, so thresholds can be changed while it lives on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct RateTrip {
     /// Failures in thousandths of all calls, 1 to 1000. Default: 500, half of them.
     pub failure_rate_milli: Option<u32>,

@@ -10,6 +10,8 @@ use crate::window::WindowCounts;
 ///
 /// Denials are not in it: a refusal only reads, so that refusing scales with the cores. Whoever is refused knows.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct BreakerSnapshot {
     /// The state.
     pub state: State,

@@ -36,6 +36,8 @@ use crate::word::Packed;
 
 /// The state of a breaker as users see it. Complete.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum State {
     /// Calls go through and failures are counted.
     #[default]
@@ -52,12 +54,14 @@ pub enum State {
 
 /// The breaker's word, decoded. Steps are functions of this value; see [`BreakerState::admit`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct BreakerState {
     pub(crate) generation: u8,
     pub(crate) mode: Mode,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub(crate) enum Mode {
     Closed { failures: u32 },
     Open { since: OpenTick, streak: u8 },
@@ -68,6 +72,7 @@ pub(crate) enum Mode {
 
 /// The half-open state: who is out, and what came back.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub(crate) struct Probing {
     /// When the latest probe was admitted.
     pub(crate) since: ProbeTick,
@@ -78,10 +83,12 @@ pub(crate) struct Probing {
 
 /// A time in units of 2^15 ns (32.8 us).
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub(crate) struct OpenTick(pub(crate) u64);
 
 /// A time in units of 2^23 ns (8.4 ms).
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub(crate) struct ProbeTick(pub(crate) u64);
 
 impl OpenTick {

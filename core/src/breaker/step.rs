@@ -23,7 +23,9 @@
 //! 4. The slot of an expired probe returns when the *latest* probe expires: all of them are written off at once, by the
 //!    next admission, in a new generation.
 //! 5. Time stands in the word only while Open or HalfOpen. Should `now` lie before it, the clock went back: the word
-//!    takes the new reading, so the wait starts anew, once.
+//!    takes the new reading, so the wait starts anew, once, at the same length.
+//!    A reading that is merely late is taken for that too: it shortens an open wait, or the lease of the probes that are
+//!    out, by as much as it is late.
 
 use super::policy::{BreakerPolicy, Trip};
 use super::state::{BreakerState, MAX_STREAK, Mode, OpenTick, ProbeTick, Probing, State};
@@ -33,6 +35,8 @@ use crate::wait::Wait;
 
 /// A change of state, returned to the one caller that caused it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[must_use = "a transition is reported only here"]
 pub struct Transition {
     /// The state before.
@@ -45,6 +49,8 @@ pub struct Transition {
 
 /// What led to a transition.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Cause {
     /// The outcomes reached a threshold of the trip policy.
@@ -93,6 +99,8 @@ pub enum Settled {
 
 /// The states that an operator can force. Complete.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Forced {
     /// Refuse every call.
     Open,
@@ -120,7 +128,7 @@ impl BreakerState {
         let tick = OpenTick::at(now);
         let since = if tick.0 < since.0 { tick } else { since }; // rule 5
         let elapsed = now.as_nanos().saturating_sub(since.start().as_nanos());
-        let wait = policy.open_wait(since, streak);
+        let wait = policy.open_wait(self.generation, streak);
         if elapsed < wait {
             let rest = Wait::Nanos(wait.saturating_sub(elapsed));
             return (self.with(Mode::Open { since, streak }), Admission::Refused(rest));

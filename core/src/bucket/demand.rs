@@ -11,6 +11,8 @@ use crate::tokens::Tokens;
 /// assert_eq!(Demand::from(Tokens::ONE), Demand { cost: Tokens::ONE, leave: Tokens::ZERO });
 /// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Demand {
     /// What the call takes. A cost of nothing is always admitted.
     pub cost: Tokens,

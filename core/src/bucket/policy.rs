@@ -21,6 +21,8 @@ use core::time::Duration;
 
 /// A rate: so many tokens per period, between 1 per day and 10^9 per second.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct Rate {
     /// Whole tokens per period, at least 1.
     pub tokens: u64,

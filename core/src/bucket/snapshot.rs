@@ -7,6 +7,8 @@ use crate::tokens::Tokens;
 /// It says nothing about the clock, so a bucket is restored from it at whatever time the new clock shows. Both are
 /// rounded to thousandths of a token, to the disadvantage of the callers.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct BucketSnapshot {
     /// The tokens available, rounded down.
     pub level: Tokens,

@@ -14,6 +14,8 @@ pub struct BulkheadPolicy {
 
 /// The numbers of a limit that adapts; [`BulkheadPolicy::adaptive`] checks them.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct LimitConfig {
     /// The lowest limit, 1 to 4095. Default: 1.
     pub min: u32,

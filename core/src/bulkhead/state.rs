@@ -41,6 +41,7 @@ const _: () = assert!(MAX_ADAPTIVE as u64 == LIMIT.max());
 
 /// The bulkhead's word, decoded. Steps are functions of this value; see [`BulkheadState::enter`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct BulkheadState {
     in_flight: u32,
     /// The upper half of the word, decoded where a limit adapts.
@@ -49,6 +50,7 @@ pub struct BulkheadState {
 
 /// What was learned about the limit.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 struct Learned {
     /// `None` until it first changed.
     limit: Option<u32>,
@@ -65,6 +67,8 @@ pub struct BulkheadStamp {
 
 /// A limit that has changed.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct LimitChange {
     /// The limit before.
     pub from: u32,

@@ -43,6 +43,8 @@ impl Permit {
 
 /// The part of a circuit that refused a call.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Part {
     /// The dependency fails: open, or all probes are out.
@@ -74,6 +76,8 @@ impl fmt::Display for Part {
 
 /// Why a call was refused and when to return. No part was changed.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Rejection {
     /// The part that refused.
     pub by: Part,

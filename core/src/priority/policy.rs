@@ -35,6 +35,8 @@ use crate::tokens::Tokens;
 
 /// How one class of calls draws on the bucket.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct Class {
     /// What a call takes, a thousandth of a token to what the reserve leaves of the burst.
     pub cost: Tokens,
@@ -44,6 +46,8 @@ pub struct Class {
 
 /// The classes, as a configuration has them; [`PriorityPolicy::new`] checks them.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct PriorityConfig {
     /// Default: 2 tokens, leaves 50% of the burst.
     pub low: Class,

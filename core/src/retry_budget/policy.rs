@@ -9,6 +9,8 @@ use core::time::Duration;
 
 /// The numbers of a retry budget; [`RetryBudgetPolicy::new`] checks them.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct RetryBudgetConfig {
     /// Retries that one call earns, in thousandths, 0 to 10000. Default: 200, a fifth.
     pub share_milli: u32,

@@ -48,6 +48,7 @@ const _: () = assert!(SURPLUS.max() > Tokens::whole(100_000).as_milli());
 
 /// The budget's word, decoded. Steps are functions of this value; see [`RetryBudgetState::withdraw`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct RetryBudgetState {
     /// The half window in which the surplus was written.
     half: u64,

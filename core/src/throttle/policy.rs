@@ -6,6 +6,8 @@ use core::time::Duration;
 
 /// The numbers of a throttle; [`ThrottlePolicy::new`] checks them.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct ThrottleConfig {
     /// K: calls sent for each one that is accepted, in thousandths, 1000 to 100000. Lower throttles earlier; higher
     /// sends more in vain, but learns sooner of a recovery. Default: 2000.

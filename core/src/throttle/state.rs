@@ -35,6 +35,7 @@ const _: () = assert!(HALF.end() == 64);
 
 /// The throttle's word, decoded. Steps are functions of this value; see [`ThrottleState::admit`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ThrottleState {
     /// The half window in which the counts were written.
     half: u64,

@@ -4,6 +4,8 @@ use crate::time::low32;
 
 /// The calls in a window.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct WindowCounts {
     /// All calls in the window, successes and failures.
     pub calls: u32,
