@@ -88,8 +88,8 @@ fn first_difference(old: &str, new: &str) -> String {
 #[test]
 #[cfg_attr(
     any(not(target_arch = "x86_64"), not(target_pointer_width = "64"), miri),
-    ignore = "the table is that of x86-64: elsewhere sizes differ, and a compare-exchange may fail without a reason and \
-              be counted twice"
+    ignore = "the table is that of x86-64: elsewhere sizes differ, and a compare-exchange may fail without a reason \
+              and be counted twice"
 )]
 fn docs_costs_md_says_what_is_measured() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/COSTS.md");
