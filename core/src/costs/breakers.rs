@@ -34,7 +34,7 @@ pub(super) fn without_a_window() -> Sheet {
     sheet.costs("settle", "a failure, closed", || settle(ticket, Outcome::Failure));
     let ticket = sheet.costs("admit", "closed, some failures", admit);
     sheet.costs("settle", "a success, closed, some failures", || settle(ticket, Outcome::Success));
-    life(&mut sheet, &breaker, &policy);
+    life(&mut sheet, &breaker, &policy, "the failure that opens it");
     sheet
 }
 
@@ -62,7 +62,7 @@ pub(super) fn with_a_count_window() -> Sheet {
     (0..99).for_each(|_| _ = end(&breaker, &policy, NOW, Outcome::Success));
     let ticket = admit();
     sheet.costs("settle", "a success that replaces a failure", || settle(ticket, Outcome::Success));
-    life(&mut sheet, &breaker, &policy);
+    life(&mut sheet, &breaker, &policy, "the failure that opens it");
     sheet
 }
 
@@ -88,19 +88,31 @@ pub(super) fn with_a_time_window() -> Sheet {
     sheet.costs("settle", "ignored or cancelled, closed", || settle(NOW, ticket, Outcome::Ignored));
     let ticket = admit(NOW);
     sheet.costs("settle", "a failure", || settle(NOW, ticket, Outcome::Failure));
-    let idle: Breaker<TimeWindow> = Breaker::with_window(TimeWindow::new(LEASE).expect("in range"));
-    (0..10).for_each(|slot| _ = end(&idle, &policy, after(NOW, slot * 3_000), Outcome::Success));
-    let now = after(NOW, 60_000);
-    let (ticket, _) = idle.admit(&policy, now).expect("closed");
-    let first = || idle.settle(&policy, now, ticket, Outcome::Success);
-    sheet.costs("settle", "a success after a span without calls, every slot being in use", first);
-    assert_eq!(idle.snapshot(&policy, now).window.calls, 1);
-    life(&mut sheet, &breaker, &policy);
+    every_slot_in_use(&mut sheet, &policy);
+    life(&mut sheet, &breaker, &policy, "the failure that opens it, two slots being in use");
     sheet
 }
 
+/// The most that a time window costs.
+fn every_slot_in_use(sheet: &mut Sheet, policy: &BreakerPolicy) {
+    let full = || {
+        let breaker: Breaker<TimeWindow> = Breaker::with_window(TimeWindow::new(LEASE).expect("in range"));
+        (0..10).for_each(|slot| _ = end(&breaker, policy, after(NOW, slot * 3_000), Outcome::Success));
+        breaker
+    };
+    let (breaker, now) = (full(), after(NOW, 60_000));
+    let (ticket, _) = breaker.admit(policy, now).expect("closed");
+    let first = || breaker.settle(policy, now, ticket, Outcome::Success);
+    sheet.costs("settle", "a success after a span without calls, every slot being in use", first);
+    assert_eq!(breaker.snapshot(policy, now).window.calls, 1);
+
+    let breaker = full();
+    let forced = sheet.costs("force", "closed, every slot being in use", || breaker.force(Forced::Open));
+    assert!(forced.is_some());
+}
+
 /// From closed through every other state and back.
-fn life<W: Window>(sheet: &mut Sheet, breaker: &Breaker<W>, policy: &BreakerPolicy) {
+fn life<W: Window>(sheet: &mut Sheet, breaker: &Breaker<W>, policy: &BreakerPolicy, opening: &'static str) {
     let to = |transition: Option<Transition>| transition.map(|transition| transition.to);
     let admit = |now| breaker.admit(policy, now);
     let settle = |now, ticket, outcome| to(breaker.settle(policy, now, ticket, outcome));
@@ -123,7 +135,7 @@ fn life<W: Window>(sheet: &mut Sheet, breaker: &Breaker<W>, policy: &BreakerPoli
     let (last, _) = admit(NOW).expect("closed");
 
     let cost_of_trip = trip(NOW);
-    sheet.enter("settle", "the failure that opens it", cost_of_trip);
+    sheet.enter("settle", opening, cost_of_trip);
     sheet.refuses("admit", "open", || admit(NOW));
     sheet.refuses("admit", "open, after the clock went back", || admit(after(NOW, -1_000)));
     sheet.costs("settle", "a call that began before it opened", || settle(NOW, last, Outcome::Success));
@@ -150,7 +162,7 @@ fn life<W: Window>(sheet: &mut Sheet, breaker: &Breaker<W>, policy: &BreakerPoli
         sheet.costs("admit", "half-open, a probe's lease is over", || admit(now)).expect("a new probe");
     assert_eq!(transition.map(|transition| transition.cause), Some(Cause::ProbesLost));
 
-    let forced = sheet.costs("force", "open", || breaker.force(Forced::Open));
+    let forced = sheet.costs("force", "half-open", || breaker.force(Forced::Open));
     assert_eq!(to(forced), Some(State::ForcedOpen));
     sheet.refuses("admit", "forced open", || admit(now));
     let reset = sheet.costs("reset", "forced open", || breaker.reset());
