@@ -213,7 +213,7 @@ impl<W: Window> Circuit<W> {
     pub fn snapshot(&self, policy: &CircuitPolicy, now: Instant) -> CircuitSnapshot {
         CircuitSnapshot {
             breaker: policy.breaker.as_ref().map(|breaker| self.breaker.snapshot(breaker, now)),
-            in_flight: self.bulkhead.in_flight(),
+            in_flight: policy.bulkhead.map_or(0, |_| self.bulkhead.in_flight()),
             tokens: policy.bucket.as_ref().map(|bucket| self.bucket.peek(bucket, now)),
         }
     }
