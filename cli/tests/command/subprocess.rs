@@ -127,7 +127,7 @@ fn an_oversized_output_fails_the_call_and_ends_the_program() {
 fn with_children(marker: &str, then: &str) -> String {
     // GNU tail ends by itself when nobody reads its output any more, so the first has none
     format!(
-        "tail -qf /dev/null {marker} >/dev/null 2>&1 & sh -c 'tail -f /dev/null {marker} 2>/dev/null & wait' & {then}"
+        "tail -qf /dev/null {marker} >/dev/null 2>&1 & sh -c 'tail -qf /dev/null {marker} 2>/dev/null & wait' & {then}"
     )
 }
 
