@@ -1,6 +1,6 @@
 //! `CallError`: why a call did not succeed.
 
-use crate::{Classify, ErrorCategory};
+use crate::{Classify, ErrorCategory, RetryHint};
 use core::error::Error;
 use core::time::Duration;
 use fusebox_core::Rejection;
@@ -16,6 +16,11 @@ pub enum CallError<E> {
     Rejected(Rejection),
     /// The last attempt took longer than one attempt may.
     TimedOut {
+        /// The limit it exceeded.
+        after: Duration,
+    },
+    /// The last attempt made no progress for longer than it may.
+    Stalled {
         /// The limit it exceeded.
         after: Duration,
     },
@@ -60,7 +65,7 @@ impl<E: Classify> Classify for CallError<E> {
     fn category(&self) -> ErrorCategory {
         match self {
             Self::Rejected(_) => ErrorCategory::CircuitOpen,
-            Self::TimedOut { .. } | Self::DeadlineExceeded { .. } => ErrorCategory::Timeout,
+            Self::TimedOut { .. } | Self::Stalled { .. } | Self::DeadlineExceeded { .. } => ErrorCategory::Timeout,
             Self::Failed(error) => error.category(),
             Self::Panicked(_) => ErrorCategory::ExecutionError,
             Self::Cancelled => ErrorCategory::Cancelled,
@@ -75,6 +80,14 @@ impl<E: Classify> Classify for CallError<E> {
             _ => None,
         }
     }
+
+    fn retry_hint(&self) -> RetryHint {
+        match self {
+            Self::Rejected(_) | Self::UnknownTool(_) => RetryHint::NothingDone,
+            Self::Failed(error) => error.retry_hint(),
+            _ => RetryHint::ByCategory,
+        }
+    }
 }
 
 impl<E: fmt::Display> fmt::Display for CallError<E> {
@@ -82,6 +95,7 @@ impl<E: fmt::Display> fmt::Display for CallError<E> {
         match self {
             Self::Rejected(rejection) => rejection.fmt(f),
             Self::TimedOut { after } => write!(f, "timed out after {after:?}"),
+            Self::Stalled { after } => write!(f, "no progress for {after:?}"),
             Self::DeadlineExceeded { after, last: None } => write!(f, "deadline of {after:?} exceeded"),
             Self::DeadlineExceeded { after, last: Some(last) } => {
                 write!(f, "deadline of {after:?} exceeded, after: {last}")
@@ -101,7 +115,11 @@ impl<E: Error + 'static> Error for CallError<E> {
             // its own message is shown as this error's, so the source is what lies behind it
             Self::Failed(error) => error.source(),
             Self::DeadlineExceeded { last, .. } => last.as_ref().map(|last| last as _),
-            Self::TimedOut { .. } | Self::Panicked(_) | Self::Cancelled | Self::UnknownTool(_) => None,
+            Self::TimedOut { .. }
+            | Self::Stalled { .. }
+            | Self::Panicked(_)
+            | Self::Cancelled
+            | Self::UnknownTool(_) => None,
         }
     }
 }

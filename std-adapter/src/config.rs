@@ -21,9 +21,11 @@ mod duration_text;
 mod error;
 mod policy;
 mod rate_text;
+mod retry_budget;
 
 pub use duration_text::DurationText;
 pub use error::ConfigError;
+pub(crate) use policy::LimitPolicy;
 pub use policy::Policy;
 pub use rate_text::RateText;
 
@@ -46,6 +48,9 @@ pub struct PolicyConfig {
     /// `timeout` in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u64>,
+    /// The longest that one attempt may go without progress, 1 ms to 365 days; for tools that report it. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idle_timeout: Option<DurationText>,
     /// The longest that a whole call may take, with all attempts and waits, 1 ms to 365 days. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deadline: Option<DurationText>,
@@ -56,6 +61,17 @@ pub struct PolicyConfig {
     /// How often a failed attempt is repeated. Default: 2.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_retries: Option<u32>,
+    /// Whether a call may be repeated where it is not known what the attempt before has done. Default: true. Where it may
+    /// not, only errors are retried that say that nothing was done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idempotent: Option<bool>,
+    /// Whether a call retries also when it is made by an attempt that is retried itself. Default: false, as the two
+    /// would multiply.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nested_retries: Option<bool>,
+    /// How many of the calls may be retried.
+    #[serde(skip_serializing_if = "is_default")]
+    pub retry_budget: RetryBudgetConfig,
     /// The wait before a retry.
     #[serde(skip_serializing_if = "is_default")]
     pub backoff: BackoffConfig,
@@ -94,6 +110,29 @@ pub struct BackoffConfig {
     /// How the wait is randomised. Default: `"full"`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jitter: Option<JitterConfig>,
+}
+
+/// How many of the calls may be retried: a share of them, and a few per second besides. What is saved up is forgotten
+/// after a while.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RetryBudgetConfig {
+    /// Whether there is a budget. Default: true.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    /// Retries that each call earns, 0 to 10 in thousandths. Default: 0.2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub share: Option<f64>,
+    /// Retries that each second earns, 0 to 100000 in thousandths. Default: 10.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_second: Option<f64>,
+    /// What calls have earned halves at the end of each half of this, 1 s to 1 h. Default: `"10s"`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<DurationText>,
+    /// The most retries saved up, `per_second` x `window` and at least 1, to 100000. Default: 1000, or the least where
+    /// that is more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub burst: Option<f64>,
 }
 
 /// When to stop calling a tool that keeps failing, and how to try again.
@@ -199,9 +238,19 @@ impl PolicyConfig {
             // the two ways to write a field are one field: setting either hides both of the defaults'
             timeout: self.timeout.or(defaults.timeout.filter(|_| !own_timeout)),
             timeout_ms: self.timeout_ms.or(defaults.timeout_ms.filter(|_| !own_timeout)),
+            idle_timeout: self.idle_timeout.or(defaults.idle_timeout),
             deadline: self.deadline.or(defaults.deadline),
             max_wait: self.max_wait.or(defaults.max_wait),
             max_retries: self.max_retries.or(defaults.max_retries),
+            idempotent: self.idempotent.or(defaults.idempotent),
+            nested_retries: self.nested_retries.or(defaults.nested_retries),
+            retry_budget: RetryBudgetConfig {
+                enabled: self.retry_budget.enabled.or(defaults.retry_budget.enabled),
+                share: self.retry_budget.share.or(defaults.retry_budget.share),
+                per_second: self.retry_budget.per_second.or(defaults.retry_budget.per_second),
+                window: self.retry_budget.window.or(defaults.retry_budget.window),
+                burst: self.retry_budget.burst.or(defaults.retry_budget.burst),
+            },
             backoff: BackoffConfig {
                 base: self.backoff.base.or(defaults.backoff.base.filter(|_| !own_base)),
                 factor: self.backoff.factor.or(defaults.backoff.factor),

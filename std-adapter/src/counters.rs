@@ -50,7 +50,11 @@ counters! {
     attempts,
     /// Attempts after the first of their call.
     retries,
-    /// Attempts that took too long.
+    /// Calls that gave up because the retry budget was used up.
+    retries_over_budget,
+    /// Calls that gave up because they were made within a call that is retried itself.
+    retries_nested,
+    /// Attempts that took too long, or stalled.
     timeouts,
     /// Times the breaker opened.
     opened,

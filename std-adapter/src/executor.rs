@@ -27,15 +27,24 @@
 //! between attempts holds nothing.
 //!
 //! **Retries.** Before a retry the call waits for the backoff or for as long as the tool asked, whichever is longer. It
-//! gives up at once, with the error of the last attempt, where no wait can help: no retry left, the category is not
-//! retried, the tool asks for more than the backoff's cap, the deadline would pass meanwhile, or the circuit refuses
-//! for longer than `max_wait`. [`Execution::stopped`] says which.
+//! gives up at once, with the error of the last attempt, where a retry cannot help or may do harm:
+//! - the category is not retried, or the tool says that a retry is in vain;
+//! - the tool is not idempotent, and its error does not say that nothing was done;
+//! - no retry is left, or none in the retry budget that all calls of this executor share;
+//! - an attempt of another call makes this one, and will be retried itself: retries within retries would multiply;
+//! - the tool asks for more than the backoff's cap, the deadline would pass meanwhile, or the circuit refuses for longer
+//!   than `max_wait`.
+//!
+//! [`Execution::stopped`] says which. That a call is made within another one is known within its task, not across a
+//! `spawn`.
 
 mod admitted;
 mod bounded;
 mod call;
 mod execution;
+mod nested;
 mod releases;
+mod retry;
 mod shared;
 
 pub use execution::{Execution, FailedAttempt, Stopped};
@@ -44,7 +53,7 @@ use crate::clock::TokioClock;
 use crate::counters::CounterSnapshot;
 use crate::{Attempt, CallError, CallOptions, Classify, Policy};
 use call::Call;
-use fusebox_core::{CircuitSnapshot, Clock, Forced};
+use fusebox_core::{CircuitSnapshot, Clock, Forced, RetryBudgetSnapshot};
 use shared::Shared;
 use std::sync::Arc;
 
@@ -67,7 +76,7 @@ impl Executor {
 impl<C: Clock> Executor<C> {
     /// A fresh circuit under `policy`, on a clock of your own.
     pub fn with_clock(policy: Policy, clock: C) -> Self {
-        let shared = Arc::new(Shared::new(&policy.circuit));
+        let shared = Arc::new(Shared::new(&policy.limits));
         Self::with_shared(shared, policy, clock)
     }
 
@@ -81,7 +90,7 @@ impl<C: Clock> Executor<C> {
     where
         C: Clone,
     {
-        self.shared.change_limits(&policy.circuit, self.clock.now());
+        self.shared.change_limits(&policy.limits, self.clock.now());
         Self::with_shared(Arc::clone(&self.shared), policy, self.clock.clone())
     }
 
@@ -138,7 +147,13 @@ impl<C: Clock> Executor<C> {
 
     /// The state of breaker, bulkhead and bucket.
     pub fn snapshot(&self) -> CircuitSnapshot {
-        self.shared.circuit.snapshot(&self.shared.limits.load(), self.clock.now())
+        self.shared.circuit.snapshot(&self.shared.limits.load().circuit, self.clock.now())
+    }
+
+    /// The state of the retry budget, where the policy has one.
+    pub fn retry_budget(&self) -> Option<RetryBudgetSnapshot> {
+        let policy = self.shared.limits.load().retry_budget?;
+        Some(self.shared.retry_budget.snapshot(&policy, self.clock.now()))
     }
 
     /// What has happened so far, as numbers.

@@ -30,30 +30,34 @@
 //!
 //! The decisions themselves (breaker, bucket, bulkhead) are made by [`fusebox_core`].
 
+mod attempt;
 mod call_error;
 mod category;
 mod clock;
 pub mod config;
 mod counters;
 pub mod executor;
+mod idempotency;
 mod options;
 pub mod registry;
 mod result;
 mod tool;
 mod tool_error;
 
+pub use attempt::{Attempt, Progress};
 pub use call_error::CallError;
 pub use category::{CategoryChange, CategoryRule, ErrorCategory};
 pub use clock::{ManualClock, StdClock, TokioClock, TscClock};
 pub use config::{ConfigError, DurationText, Policy, PolicyConfig, RateText};
 pub use counters::CounterSnapshot;
 pub use executor::{Execution, Executor, FailedAttempt, Stopped};
-pub use fusebox_core::{Clock, Forced, Instant, Part, Priority, Rejection, Wait};
-pub use options::{Attempt, CallOptions};
+pub use fusebox_core::{Clock, Forced, Instant, Part, Priority, Rejection, RetryBudgetSnapshot, Wait};
+pub use idempotency::IdempotencyKey;
+pub use options::CallOptions;
 pub use registry::{BreakerReport, BreakerStateName, Handle, Registry, RegistryError, ToolSnapshot, TypedCallError};
 pub use result::{AttemptReport, CallResult, ErrorKind, ErrorReport, RefusedBy};
-pub use tool::{BoxFuture, Tool, Typed, typed};
-pub use tool_error::{Classify, ToolError};
+pub use tool::{BoxFuture, Tool, Typed, WithAttempt, typed, with_attempt};
+pub use tool_error::{Classify, RetryHint, ToolError};
 
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]

@@ -1,5 +1,6 @@
-//! `CallOptions` and `Attempt`: what a caller asks for, and what a tool is told.
+//! `CallOptions`: what a caller asks for one call, beside its arguments.
 
+use crate::IdempotencyKey;
 use core::time::Duration;
 use fusebox_core::Priority;
 use tokio_util::sync::CancellationToken;
@@ -13,14 +14,6 @@ pub struct CallOptions {
     pub deadline: Option<Duration>,
     /// Cancels the call when it fires; the call then ends as [`CallError::Cancelled`](crate::CallError::Cancelled).
     pub cancel: Option<CancellationToken>,
-}
-
-/// What a tool is told about the attempt that it makes.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct Attempt {
-    /// The number of the attempt within its call, from 1.
-    pub number: u32,
-    /// What is left of the call's deadline, where it has one.
-    pub time_left: Option<Duration>,
+    /// What tells the dependency that two attempts are one call. Default: a key of the call's own.
+    pub idempotency_key: Option<IdempotencyKey>,
 }

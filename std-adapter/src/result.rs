@@ -72,6 +72,8 @@ pub enum ErrorKind {
     Rejected,
     /// The last attempt took too long.
     TimedOut,
+    /// The last attempt made no progress.
+    Stalled,
     /// The whole call took too long.
     DeadlineExceeded,
     /// The tool failed.
@@ -151,6 +153,7 @@ impl From<&CallError<ToolError>> for ErrorReport {
         let kind = match error {
             CallError::Rejected(_) => ErrorKind::Rejected,
             CallError::TimedOut { .. } => ErrorKind::TimedOut,
+            CallError::Stalled { .. } => ErrorKind::Stalled,
             CallError::DeadlineExceeded { .. } => ErrorKind::DeadlineExceeded,
             CallError::Failed(_) => ErrorKind::Failed,
             CallError::Panicked(_) => ErrorKind::Panicked,

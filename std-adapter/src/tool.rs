@@ -12,7 +12,7 @@ use std::fmt;
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// A tool: JSON in, JSON out. Any `Fn(Value) -> impl Future<Output = Result<Value, ToolError>>` is one, so an async
-/// closure will do; [`typed`] makes one of a closure over your own types.
+/// closure will do; [`typed`] makes one of a closure over your own types, [`with_attempt`] one that is told of its attempt.
 ///
 /// A tool must be safe to drop at any of its awaits: that is how a timeout stops it.
 pub trait Tool: Send + Sync + 'static {
@@ -27,6 +27,50 @@ where
 {
     fn call<'a>(&'a self, args: &'a Value, _: Attempt) -> BoxFuture<'a, Result<Value, ToolError>> {
         Box::pin(self(args.clone()))
+    }
+}
+
+/// A tool that looks at its attempt: at the time that is left, the idempotency key, its idle timeout.
+///
+/// ```
+/// use fusebox::{Registry, with_attempt};
+/// use serde_json::{Value, json};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+/// let registry = Registry::new();
+/// registry.register("order", with_attempt(async |item: Value, attempt| {
+///     Ok(json!({ "item": item, "attempt": attempt.number, "key": attempt.idempotency_key.to_string() }))
+/// }))?;
+/// assert_eq!(registry.call("order", &json!("tea")).await?["attempt"], 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub const fn with_attempt<F, Fut>(tool: F) -> WithAttempt<F>
+where
+    F: Fn(Value, Attempt) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Value, ToolError>> + Send + 'static,
+{
+    WithAttempt { tool }
+}
+
+/// The tool made by [`with_attempt`].
+pub struct WithAttempt<F> {
+    tool: F,
+}
+
+impl<F> fmt::Debug for WithAttempt<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WithAttempt").finish_non_exhaustive()
+    }
+}
+
+impl<F, Fut> Tool for WithAttempt<F>
+where
+    F: Fn(Value, Attempt) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Value, ToolError>> + Send + 'static,
+{
+    fn call<'a>(&'a self, args: &'a Value, attempt: Attempt) -> BoxFuture<'a, Result<Value, ToolError>> {
+        Box::pin((self.tool)(args.clone(), attempt))
     }
 }
 

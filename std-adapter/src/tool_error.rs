@@ -14,6 +14,24 @@ pub trait Classify {
     fn retry_after(&self) -> Option<Duration> {
         None
     }
+
+    /// What the tool knows about trying again, beyond its category. Default: nothing.
+    fn retry_hint(&self) -> RetryHint {
+        RetryHint::ByCategory
+    }
+}
+
+/// What a tool knows about trying again. Complete.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum RetryHint {
+    /// Nothing: the category decides, and whether the tool is idempotent.
+    #[default]
+    ByCategory,
+    /// It is in vain, or does harm: no retry, whatever the category.
+    Never,
+    /// The attempt has done nothing, such as a connection that was refused: a retry does no harm, even where the tool is
+    /// not idempotent. The category still decides whether it can help.
+    NothingDone,
 }
 
 /// The error of a tool: a category, a message for people, and the cause.
@@ -30,25 +48,35 @@ pub struct ToolError {
     category: ErrorCategory,
     message: String,
     retry_after: Option<Duration>,
+    retry_hint: RetryHint,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
 impl ToolError {
     /// An error without a cause.
     pub fn new(category: ErrorCategory, message: impl Into<String>) -> Self {
-        Self { category, message: message.into(), retry_after: None, source: None }
+        let message = message.into();
+        Self { category, message, retry_after: None, retry_hint: RetryHint::ByCategory, source: None }
     }
 
     /// An error caused by `source`, with its message.
     pub fn caused_by(category: ErrorCategory, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         let source = source.into();
-        Self { category, message: source.to_string(), retry_after: None, source: Some(source) }
+        let message = source.to_string();
+        Self { source: Some(source), ..Self::new(category, message) }
     }
 
     /// The same error, asking its callers to stay away for `retry_after`.
     #[must_use]
     pub fn with_retry_after(mut self, retry_after: Duration) -> Self {
         self.retry_after = Some(retry_after);
+        self
+    }
+
+    /// The same error, with what the tool knows about trying again.
+    #[must_use]
+    pub fn with_retry_hint(mut self, retry_hint: RetryHint) -> Self {
+        self.retry_hint = retry_hint;
         self
     }
 }
@@ -60,6 +88,10 @@ impl Classify for ToolError {
 
     fn retry_after(&self) -> Option<Duration> {
         self.retry_after
+    }
+
+    fn retry_hint(&self) -> RetryHint {
+        self.retry_hint
     }
 }
 
@@ -77,7 +109,8 @@ impl Error for ToolError {
 
 impl From<std::io::Error> for ToolError {
     fn from(error: std::io::Error) -> Self {
-        Self::caused_by(error.category(), error)
+        let retry_hint = error.retry_hint();
+        Self::caused_by(error.category(), error).with_retry_hint(retry_hint)
     }
 }
 
@@ -104,6 +137,18 @@ impl Classify for std::io::Error {
             }
             ErrorKind::ResourceBusy => ErrorCategory::ServiceUnavailable,
             _ => ErrorCategory::ExecutionError,
+        }
+    }
+    fn retry_hint(&self) -> RetryHint {
+        use std::io::ErrorKind;
+        match self.kind() {
+            // no connection, so nothing was sent
+            ErrorKind::ConnectionRefused
+            | ErrorKind::AddrNotAvailable
+            | ErrorKind::HostUnreachable
+            | ErrorKind::NetworkUnreachable
+            | ErrorKind::NetworkDown => RetryHint::NothingDone,
+            _ => RetryHint::ByCategory,
         }
     }
 }

@@ -138,6 +138,14 @@ const SCENARIOS: &[Scenario] = &[
         phases: &[Runs(1), Waits(1), Runs(2)],
     },
     Scenario {
+        name: "retries after it stalled",
+        policy: || json!({ "idle_timeout": "1s", "bulkhead": { "max_in_flight": 1 } }),
+        before: Before::Nothing,
+        beside: &[],
+        script: &[Step(&[10], End::Hang), Step(&[5], End::Ok)],
+        phases: &[Runs(1), Waits(1), Runs(2)],
+    },
+    Scenario {
         name: "retries and waits for tokens",
         policy: || json!({ "max_wait": "5s", "backoff": { "base": "0s" }, "rate": { "limit": "1/s", "burst": 1 } }),
         before: Before::Nothing,

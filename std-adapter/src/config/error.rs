@@ -27,7 +27,8 @@ impl ConfigError {
         let field = match (section, field) {
             ("breaker", "trip") => "breaker.consecutive_failures".to_owned(),
             ("rate", "rate.tokens" | "rate.per") => "rate.limit".to_owned(),
-            ("backoff", field) => field.to_owned(),
+            ("retry_budget", "retry_budget.floor") => "retry_budget.per_second".to_owned(),
+            ("backoff" | "retry_budget", field) => field.to_owned(),
             (section, field) => format!("{section}.{field}"),
         };
         let [value, min, max] = [value, min, max].map(as_written);

@@ -2,24 +2,36 @@
 
 use super::{
     BackoffConfig, BreakerConfig, BulkheadConfig, ConfigError, DurationText, JitterConfig, PolicyConfig, RateConfig,
-    RateText,
+    RateText, retry_budget,
 };
 use crate::category::{CategoryRule, CategoryTable, ErrorCategory};
 use core::time::Duration;
 use fusebox_core as bare;
-use fusebox_core::{Backoff, BreakerPolicy, BucketPolicy, BulkheadPolicy, CircuitPolicy, Rate, Tokens, Trip};
+use fusebox_core::{
+    Backoff, BreakerPolicy, BucketPolicy, BulkheadPolicy, CircuitPolicy, Rate, RetryBudgetPolicy, Tokens, Trip,
+};
 
 /// A checked policy. Built from a [`PolicyConfig`]; the default is what an empty one gives.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
-    pub(crate) circuit: CircuitPolicy,
+    pub(crate) limits: LimitPolicy,
     pub(crate) timeout: Duration,
+    pub(crate) idle_timeout: Option<Duration>,
     pub(crate) deadline: Option<Duration>,
     pub(crate) max_wait: Duration,
     pub(crate) max_retries: u32,
+    pub(crate) idempotent: bool,
+    pub(crate) nested_retries: bool,
     pub(crate) backoff: Backoff,
     categories: CategoryTable,
     effective: PolicyConfig,
+}
+
+/// The part of a policy that all executors of one dependency share, as they share the state under it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct LimitPolicy {
+    pub(crate) circuit: CircuitPolicy,
+    pub(crate) retry_budget: Option<RetryBudgetPolicy>,
 }
 
 const DEFAULT_RATE: Rate = Rate::per_second(2);
@@ -40,11 +52,15 @@ impl Policy {
     pub fn new(config: &PolicyConfig) -> Result<Self, ConfigError> {
         let timeout = one_of("timeout", config.timeout, "timeout_ms", config.timeout_ms)?.unwrap_or(DEFAULT_TIMEOUT);
         within("timeout", timeout, Duration::from_millis(1))?;
+        let idle_timeout = config.idle_timeout.map(|text| text.0);
+        within("idle_timeout", idle_timeout.unwrap_or(LONGEST), Duration::from_millis(1))?;
         let deadline = config.deadline.map(|text| text.0);
         within("deadline", deadline.unwrap_or(LONGEST), Duration::from_millis(1))?;
         let max_wait = config.max_wait.map_or(Duration::ZERO, |text| text.0);
         within("max_wait", max_wait, Duration::ZERO)?;
         let max_retries = config.max_retries.unwrap_or(DEFAULT_RETRIES);
+        let idempotent = config.idempotent.unwrap_or(true);
+        let nested_retries = config.nested_retries.unwrap_or(false);
 
         let base = one_of("backoff.base", config.backoff.base, "backoff_base_ms", config.backoff_base_ms)?;
         let backoff = backoff(base, &config.backoff)?;
@@ -55,6 +71,7 @@ impl Policy {
             bucket: bucket(&config.rate)?,
             bulkhead: bulkhead(&config.bulkhead)?,
         };
+        let retry_budget = retry_budget::build(&config.retry_budget)?;
         if let Some(breaker) = &circuit.breaker {
             // two ways to write one thing
             categories.set_trips(ErrorCategory::Cancelled, breaker.config().cancelled_is_failure);
@@ -62,9 +79,13 @@ impl Policy {
         let effective = PolicyConfig {
             timeout: Some(timeout.into()),
             timeout_ms: None,
+            idle_timeout: config.idle_timeout,
             deadline: config.deadline,
             max_wait: Some(max_wait.into()),
             max_retries: Some(max_retries),
+            idempotent: Some(idempotent),
+            nested_retries: Some(nested_retries),
+            retry_budget: retry_budget::show(retry_budget.as_ref()),
             backoff: show_backoff(&backoff),
             backoff_base_ms: None,
             breaker: show_breaker(circuit.breaker.as_ref()),
@@ -72,7 +93,19 @@ impl Policy {
             bulkhead: show_bulkhead(circuit.bulkhead.as_ref()),
             categories: config.categories.clone(),
         };
-        Ok(Self { circuit, timeout, deadline, max_wait, max_retries, backoff, categories, effective })
+        Ok(Self {
+            limits: LimitPolicy { circuit, retry_budget },
+            timeout,
+            idle_timeout,
+            deadline,
+            max_wait,
+            max_retries,
+            idempotent,
+            nested_retries,
+            backoff,
+            categories,
+            effective,
+        })
     }
 
     /// The configuration with every default filled in. Building a policy from it gives this policy again.
@@ -117,13 +150,18 @@ fn within(field: &str, value: Duration, min: Duration) -> Result<(), ConfigError
     Err(ConfigError::new(field, value, format!("{min} to {max}")))
 }
 
-/// A number with three decimals, in thousandths.
+/// A positive number with three decimals, in thousandths.
 fn milli(field: &str, value: f64, max: u64) -> Result<u64, ConfigError> {
+    milli_from(1, field, value, max)
+}
+
+/// A number with three decimals, in thousandths, of which it is at least `min` and at most `max`.
+pub(super) fn milli_from(min: u64, field: &str, value: f64, max: u64) -> Result<u64, ConfigError> {
     let thousandths = (value * 1_000.0).round();
     // the comparison also refuses NaN
-    if !(thousandths >= 1.0 && thousandths <= max as f64) {
-        let max = bare::Quantity::Milli(max);
-        return Err(ConfigError::new(field, value, format!("0.001 to {max}")));
+    if !(thousandths >= min as f64 && thousandths <= max as f64) {
+        let [min, max] = [min, max].map(bare::Quantity::Milli);
+        return Err(ConfigError::new(field, value, format!("{min} to {max}")));
     }
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within range, as just checked")]
     Ok(thousandths as u64)

@@ -29,8 +29,8 @@ impl<'a, C: Clock> Admitted<'a, C> {
 
     fn end(&mut self, outcome: Outcome, now: Instant) {
         let Some(permit) = self.permit.take() else { return };
-        let Shared { circuit, limits, counters, releases } = &*self.executor.shared;
-        counters.count_transition(circuit.settle(&limits.load(), now, permit, outcome));
+        let Shared { circuit, limits, counters, releases, .. } = &*self.executor.shared;
+        counters.count_transition(circuit.settle(&limits.load().circuit, now, permit, outcome));
         releases.announce();
     }
 }

@@ -4,9 +4,11 @@ use super::Executor;
 use super::admitted::Admitted;
 use super::bounded::{Bounds, Cut};
 use super::execution::{Execution, FailedAttempt, Stopped};
+use super::nested;
+use super::retry::Retry;
 use super::shared::Shared;
 use crate::counters::add_one;
-use crate::{Attempt, CallError, CallOptions, Classify, ErrorCategory};
+use crate::{Attempt, CallError, CallOptions, Classify, ErrorCategory, IdempotencyKey, Progress, RetryHint};
 use core::time::Duration;
 use fusebox_core::{Clock, Instant, Outcome, Part, Rejection, Wait};
 use std::pin::pin;
@@ -26,6 +28,11 @@ pub(super) struct Call<'a, C: Clock> {
     deadline: Option<Duration>,
     /// What is left of the time that the call may wait for its circuit.
     wait_left: Duration,
+    /// Whether an attempt of another call makes this one, and will be retried.
+    nested: bool,
+    key: Option<IdempotencyKey>,
+    /// What the budget has granted for the next attempt.
+    retry: Option<Retry<'a, C>>,
     attempts: u32,
     failures: Vec<FailedAttempt>,
     ended: bool,
@@ -52,6 +59,9 @@ impl<'a, C: Clock> Call<'a, C> {
             now,
             deadline: shorter(policy.deadline, options.deadline),
             wait_left: if waits { policy.max_wait } else { Duration::ZERO },
+            nested: nested::in_a_retried_attempt(),
+            key: options.idempotency_key.clone(),
+            retry: None,
             attempts: 0,
             failures: Vec::new(),
             ended: false,
@@ -111,10 +121,16 @@ impl<'a, C: Clock> Call<'a, C> {
         if self.time_left().is_some_and(|left| left.is_zero()) {
             return Err(Refused::Deadline);
         }
-        let Shared { circuit, limits, counters, .. } = &*executor.shared;
-        match circuit.admit(&limits.load(), self.now, self.options.priority.cost()) {
+        let Shared { circuit, retry_budget, limits, counters, .. } = &*executor.shared;
+        let limits = limits.load();
+        match circuit.admit(&limits.circuit, self.now, self.options.priority.cost()) {
             Ok((permit, transition)) => {
                 counters.count_transition(transition);
+                if self.attempts == 0
+                    && let Some(policy) = &limits.retry_budget
+                {
+                    retry_budget.deposit(policy, self.now);
+                }
                 Ok(Admitted::new(executor, permit))
             }
             Err(rejection) => Err(Refused::By(rejection)),
@@ -150,17 +166,28 @@ impl<'a, C: Clock> Call<'a, C> {
             add_one(&counters.retries);
         }
         self.attempts = self.attempts.saturating_add(1);
-        let attempt = Attempt { number: self.attempts, time_left };
+        if let Some(retry) = self.retry.take() {
+            retry.made();
+        }
+        let key = self.key.get_or_insert_with(IdempotencyKey::random).clone();
+        let progress = if policy.idle_timeout.is_some() { Progress::watched() } else { Progress::default() };
+        let attempt = Attempt::new(self.attempts, time_left, key, progress.clone());
+        let retried = self.nested || policy.max_retries > 0;
         let bounds = Bounds { limit: shorter(Some(policy.timeout), time_left), cancel: self.options.cancel.as_ref() };
-        let ended = bounds.run_caught(async { tool(attempt).await }).await;
+        let ended = {
+            // pinned here, because each future that owned another one would double its size
+            let running = pin!(nested::attempt(retried, async { tool(attempt).await }));
+            bounds.run_caught(progress.watch(policy.idle_timeout, running)).await
+        };
 
         self.now = clock.now();
         let error = match ended {
-            Ok(Ok(Ok(output))) => {
+            Ok(Ok(Some(Ok(output)))) => {
                 admitted.settle(Outcome::Success, self.now);
                 return Ok(output);
             }
-            Ok(Ok(Err(error))) => CallError::Failed(error),
+            Ok(Ok(Some(Err(error)))) => CallError::Failed(error),
+            Ok(Ok(None)) => CallError::Stalled { after: policy.idle_timeout.unwrap_or_default() },
             Ok(Err(message)) => CallError::Panicked(message),
             Err(Cut::Cancelled) => CallError::Cancelled,
             Err(Cut::Expired) => match (time_left, self.deadline) {
@@ -172,7 +199,9 @@ impl<'a, C: Clock> Call<'a, C> {
         };
         match error {
             CallError::Failed(_) | CallError::Panicked(_) => admitted.spend(),
-            CallError::TimedOut { .. } | CallError::DeadlineExceeded { .. } => add_one(&counters.timeouts),
+            CallError::TimedOut { .. } | CallError::Stalled { .. } | CallError::DeadlineExceeded { .. } => {
+                add_one(&counters.timeouts);
+            }
             _ => {}
         }
         let category = error.category();
@@ -194,6 +223,7 @@ impl<'a, C: Clock> Call<'a, C> {
     /// Waits for the time of the next attempt, or says at once why there is none.
     pub(super) async fn pause<E: Classify>(&mut self, error: &CallError<E>) -> Result<(), Stopped> {
         let delay = self.delay(error)?;
+        self.retry = Some(Retry::withdraw(self.executor, self.now).ok_or(Stopped::RetryBudget)?);
         let bounds = Bounds { limit: Some(delay), cancel: self.options.cancel.as_ref() };
         let ended = bounds.run(core::future::pending::<()>()).await;
         self.now = self.executor.clock.now();
@@ -207,8 +237,18 @@ impl<'a, C: Clock> Call<'a, C> {
             CallError::DeadlineExceeded { .. } => return Err(Stopped::Deadline),
             CallError::Panicked(_) => return Err(Stopped::NotRetryable),
             _ if !policy.rule(error.category()).retry => return Err(Stopped::NotRetryable),
-            _ if self.attempts > policy.max_retries => return Err(Stopped::RetriesExhausted),
             _ => {}
+        }
+        match error.retry_hint() {
+            RetryHint::Never => return Err(Stopped::ToldNotTo),
+            RetryHint::ByCategory if !policy.idempotent => return Err(Stopped::NotIdempotent),
+            RetryHint::ByCategory | RetryHint::NothingDone => {}
+        }
+        if self.attempts > policy.max_retries {
+            return Err(Stopped::RetriesExhausted);
+        }
+        if self.nested && !policy.nested_retries {
+            return Err(Stopped::Nested);
         }
         let asked = error.retry_after().unwrap_or_default();
         if asked > policy.backoff.config().cap {
@@ -239,6 +279,11 @@ impl<'a, C: Clock> Call<'a, C> {
             (CallError::Cancelled, _) => add_one(&counters.cancelled),
             (CallError::Rejected(rejection), _) => counters.count_rejection(rejection.by),
             _ => add_one(&counters.failed),
+        }
+        match stopped {
+            Stopped::RetryBudget => add_one(&counters.retries_over_budget),
+            Stopped::Nested => add_one(&counters.retries_nested),
+            _ => {}
         }
         self.end(Err(error), Some(stopped))
     }

@@ -36,8 +36,16 @@ pub struct FailedAttempt {
 pub enum Stopped {
     /// Errors of this kind are not retried.
     NotRetryable,
+    /// The tool said that a retry cannot help, see [`RetryHint`](crate::RetryHint).
+    ToldNotTo,
+    /// The tool is not idempotent, and the attempt may have done something.
+    NotIdempotent,
     /// The policy allows no more retries.
     RetriesExhausted,
+    /// The call was made by an attempt that is retried itself; retries within retries would multiply.
+    Nested,
+    /// The retry budget was used up: too many calls were retried lately.
+    RetryBudget,
     /// The tool asked its callers to stay away for longer than the backoff's cap.
     RetryAfterTooLong,
     /// The deadline has passed, or would pass before the next attempt.

@@ -2,7 +2,7 @@
 
 use super::handle::Entry;
 use crate::counters::CounterSnapshot;
-use fusebox_core::{Clock, State};
+use fusebox_core::{Clock, State, Tokens};
 use serde::{Deserialize, Serialize};
 
 /// A tool's state and counters at one moment. Times are relative to that moment.
@@ -17,6 +17,9 @@ pub struct ToolSnapshot {
     pub in_flight: u64,
     /// Tokens left of the rate limit; absent where the policy has none.
     pub tokens: Option<f64>,
+    /// Retries left of the retry budget; absent where the policy has none.
+    #[serde(default)]
+    pub retries: Option<f64>,
     /// What has happened so far.
     pub counters: CounterSnapshot,
 }
@@ -86,8 +89,13 @@ impl ToolSnapshot {
             name: entry.name.to_string(),
             breaker,
             in_flight: circuit.in_flight,
-            tokens: circuit.tokens.map(|tokens| tokens.as_milli() as f64 / 1_000.0),
+            tokens: circuit.tokens.map(whole),
+            retries: entry.executor.retry_budget().map(|budget| whole(budget.balance)),
             counters: entry.executor.counters(),
         }
     }
+}
+
+fn whole(tokens: Tokens) -> f64 {
+    tokens.as_milli() as f64 / 1_000.0
 }

@@ -22,11 +22,12 @@ pub(crate) fn policy(json: Value) -> Policy {
     Policy::new(&config(json)).expect("the test's policy is in range")
 }
 
-/// No rate limit, no backoff to wait for.
+/// No rate limit, no retry budget, no backoff to wait for.
 pub(crate) fn plain(mut json: Value) -> Policy {
     let fields = json.as_object_mut().expect("a policy is an object");
     fields.entry("rate").or_insert(serde_json::json!({ "enabled": false }));
     fields.entry("backoff").or_insert(serde_json::json!({ "base": "0s" }));
+    fields.entry("retry_budget").or_insert(serde_json::json!({ "enabled": false }));
     policy(json)
 }
 
