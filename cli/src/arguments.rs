@@ -71,10 +71,10 @@ pub(crate) enum SummaryFormat {
 const RUN_HELP: &str = "\
 A call is a line such as
   {\"id\":1,\"tool\":\"search\",\"args\":{\"query\":\"x\"},\"priority\":\"high\",\"deadline\":\"3s\"}
-id, a string or a number, and tool are required. Each line that is not blank gets one result,
+id, a string or a number, and tool are required; idempotency_key may be given. Each line that is not blank gets one result,
   {\"line\":1,\"id\":1,\"tool\":\"search\",\"success\":true,\"attempts\":1,\"output\":...,\"error\":null,\"elapsed_ms\":4.2}
 as soon as it is there, so results are not in the order of the calls. An error has a kind (rejected,
-timed_out, deadline_exceeded, failed, panicked, cancelled, unknown_tool, invalid_call), a category,
+timed_out, stalled, deadline_exceeded, failed, panicked, cancelled, unknown_tool, invalid_call), a category,
 a message, retry_after_ms, and, if the call was refused, by: breaker, bucket or bulkhead. A line that
 is no call, or is longer than 16 MiB, is an invalid_call; the rest go on.
 

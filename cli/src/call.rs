@@ -23,6 +23,9 @@ pub(crate) struct Call {
     /// The longest that the whole call may take.
     #[serde(default)]
     pub(crate) deadline: Option<DurationText>,
+    /// What tells the tool that several attempts are one call.
+    #[serde(default)]
+    pub(crate) idempotency_key: Option<String>,
 }
 
 /// A JSON string or number, kept as it was written so that it comes back the same to the last digit.
@@ -108,10 +111,11 @@ mod tests {
 
     #[test]
     fn a_full_call_is_read_and_the_rest_has_defaults() {
-        let call = br#"{"id":"a","tool":"t","args":[1],"priority":"high","deadline":"3s"}"#;
+        let call = br#"{"id":"a","tool":"t","args":[1],"priority":"high","deadline":"3s","idempotency_key":"k"}"#;
         let call = Call::parse(call).unwrap();
         assert_eq!((call.id.get(), call.tool.as_str(), call.args), ("\"a\"", "t", json!([1])));
         assert_eq!((call.priority, call.deadline.unwrap().0), (Priority::High, Duration::from_secs(3)));
+        assert_eq!(call.idempotency_key.as_deref(), Some("k"));
 
         let call = Call::parse("\u{feff}{\"id\":1,\"tool\":\"t\"}\r".as_bytes()).unwrap();
         assert_eq!((call.args, call.priority, call.deadline), (json!({}), Priority::Normal, None));

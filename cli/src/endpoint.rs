@@ -2,7 +2,7 @@
 
 use crate::capture::first_line;
 use crate::http_status::{category, retry_after};
-use fusebox::{Attempt, BoxFuture, ErrorCategory, Tool, ToolError};
+use fusebox::{Attempt, BoxFuture, ErrorCategory, Progress, RetryHint, Tool, ToolError};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
 use serde_json::Value;
@@ -11,7 +11,8 @@ use std::time::SystemTime;
 
 /// An HTTP endpoint: the call's arguments as query parameters or as a JSON body, by its method.
 ///
-/// It sets no timeout of its own: whoever calls it drops the call when its time is over, and the request with it.
+/// It sets no timeout of its own: whoever calls it drops the call when its time is over, and the request with it. A
+/// request with a body carries the call's key in `Idempotency-Key`. Whatever comes of the answer is progress.
 #[derive(Clone, Debug)]
 pub(crate) struct Endpoint {
     /// Shared by all endpoints, with its pool of connections.
@@ -27,19 +28,19 @@ pub(crate) struct Endpoint {
 }
 
 impl Tool for Endpoint {
-    fn call<'a>(&'a self, args: &'a Value, _attempt: Attempt) -> BoxFuture<'a, Result<Value, ToolError>> {
-        Box::pin(self.run(args))
+    fn call<'a>(&'a self, args: &'a Value, attempt: Attempt) -> BoxFuture<'a, Result<Value, ToolError>> {
+        Box::pin(self.run(args, attempt))
     }
 }
 
 impl Endpoint {
-    async fn run(&self, args: &Value) -> Result<Value, ToolError> {
-        let response = self.request(args)?.send().await.map_err(failed)?;
+    async fn run(&self, args: &Value, attempt: Attempt) -> Result<Value, ToolError> {
+        let response = self.request(args, &attempt)?.send().await.map_err(failed)?;
         let status = response.status();
         let wait = response.headers().get(RETRY_AFTER).and_then(|header| header.to_str().ok());
         let wait = wait.and_then(|header| retry_after(header, SystemTime::now()));
         let is_json = is_json(response.headers());
-        let body = self.body(response).await?;
+        let body = self.body(response, attempt.progress()).await?;
         if status.is_success() {
             return output(&body, is_json);
         }
@@ -50,17 +51,18 @@ impl Endpoint {
         })
     }
 
-    fn request(&self, args: &Value) -> Result<RequestBuilder, ToolError> {
+    fn request(&self, args: &Value, attempt: &Attempt) -> Result<RequestBuilder, ToolError> {
         let request = self.client.request(self.method.clone(), self.url.clone()).headers(self.headers.clone());
         if self.method == Method::GET || self.method == Method::DELETE {
             return Ok(request.query(&parameters(args)?));
         }
-        Ok(request.json(args))
+        Ok(request.header("idempotency-key", attempt.idempotency_key.to_string()).json(args))
     }
 
-    async fn body(&self, mut response: Response) -> Result<Vec<u8>, ToolError> {
+    async fn body(&self, mut response: Response, progress: &Progress) -> Result<Vec<u8>, ToolError> {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
+            progress.made();
             body.extend_from_slice(&chunk);
             if body.len() > self.max_output {
                 let message = format!("answered with more than its max_output of {} bytes", self.max_output);
@@ -133,13 +135,15 @@ fn failed(error: reqwest::Error) -> ToolError {
     } else {
         ErrorCategory::Network
     };
+    let never_sent = error.is_connect() || error.is_builder();
     let mut message = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
         message.push_str(&format!(": {error}"));
         cause = error.source();
     }
-    ToolError::new(category, message)
+    let hint = if never_sent { RetryHint::NothingDone } else { RetryHint::ByCategory };
+    ToolError::new(category, message).with_retry_hint(hint)
 }
 
 #[cfg(test)]

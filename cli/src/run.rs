@@ -13,7 +13,7 @@ use crate::results::Results;
 use crate::service::Service;
 use crate::summary::{Summary, Tally};
 use crate::tools_file::{EndpointEntry, ToolKind, ToolsFile};
-use fusebox::{CallOptions, Registry};
+use fusebox::{CallOptions, IdempotencyKey, Registry};
 use reqwest::Url;
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -117,9 +117,10 @@ impl Run {
         results: mpsc::Sender<Outcome>,
         slot: Option<OwnedSemaphorePermit>,
     ) {
-        let Call { id, tool, args, priority, deadline } = call;
+        let Call { id, tool, args, priority, deadline, idempotency_key } = call;
         let deadline = deadline.map(|deadline| deadline.0);
-        let options = CallOptions { priority, deadline, cancel: Some(cancel) };
+        let idempotency_key = idempotency_key.map(IdempotencyKey::new);
+        let options = CallOptions { priority, deadline, cancel: Some(cancel), idempotency_key };
         let result = self.registry.run(&tool, &args, &options).await;
         self.report(Outcome::of_call(line, id, tool, result), &results).await;
         drop(slot); // only now: a slow reader of the results slows the calls down

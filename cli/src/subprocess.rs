@@ -13,14 +13,16 @@ use std::path::PathBuf;
 use std::pin::pin;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
-use tokio::io::AsyncWriteExt;
-use tokio::process::{ChildStdin, ChildStdout, Command};
+use tokio::io::{AsyncRead, AsyncWriteExt};
+use tokio::process::{ChildStdin, Command};
 use tokio::time::timeout;
+use tokio_util::io::InspectReader;
 
 /// A program: the call's arguments on stdin as one line of JSON, its output on stdout, its failure in exit code and stderr.
 ///
 /// The attempt's number, from 1, is in the variable `FUSEBOX_ATTEMPT`, and the milliseconds that are left to it, if
-/// it has a limit, in `FUSEBOX_TIME_LEFT_MS`.
+/// it has a limit, in `FUSEBOX_TIME_LEFT_MS`. `FUSEBOX_IDEMPOTENCY_KEY` is the same for all attempts of a call. Whatever
+/// it writes is progress.
 #[derive(Clone, Debug)]
 pub(crate) struct Subprocess {
     /// What to start, as [`Command::new`] takes it.
@@ -54,6 +56,8 @@ impl Subprocess {
             return Err(ToolError::new(ErrorCategory::ExecutionError, "a child without pipes"));
         };
         let (mut output, mut complaint) = (Vec::new(), Vec::new());
+        let alive = |_: &[u8]| attempt.progress().made(); // whatever it says
+        let (stdout, stderr) = (InspectReader::new(stdout, alive), InspectReader::new(stderr, alive));
         // all three at once: a child that waits for one of them must not be waited for by another
         let talk = async {
             let heard = async { read_tail(stderr, &mut complaint).await.map_err(ToolError::from) };
@@ -70,6 +74,7 @@ impl Subprocess {
         let mut command = Command::new(&self.program);
         command.args(&self.arguments).envs(&self.env).current_dir(&self.cwd);
         command.env("FUSEBOX_ATTEMPT", attempt.number.to_string());
+        command.env("FUSEBOX_IDEMPOTENCY_KEY", attempt.idempotency_key.to_string());
         match attempt.time_left {
             Some(left) => command.env("FUSEBOX_TIME_LEFT_MS", left.as_millis().to_string()),
             None => command.env_remove("FUSEBOX_TIME_LEFT_MS"),
@@ -78,7 +83,7 @@ impl Subprocess {
         command
     }
 
-    async fn listen(&self, stdout: ChildStdout, output: &mut Vec<u8>) -> Result<(), ToolError> {
+    async fn listen(&self, stdout: impl AsyncRead + Unpin, output: &mut Vec<u8>) -> Result<(), ToolError> {
         if read_within(stdout, self.max_output, output).await? {
             return Ok(());
         }

@@ -88,6 +88,28 @@ fn it_is_told_the_number_of_its_attempt_and_the_time_it_has() {
 }
 
 #[test]
+fn all_attempts_of_a_call_are_told_the_same_key() {
+    let workshop = shell(
+        "echo $FUSEBOX_IDEMPOTENCY_KEY >>keys; [ $FUSEBOX_ATTEMPT = 3 ] || exit 75; cat keys",
+        "policy = { max_retries = 5, backoff = { base = '1ms' } }\noutput = 'text'",
+    );
+    let finished = workshop.run(concat!(r#"{"id":1,"tool":"t","idempotency_key":"k"}"#, "\n"));
+    assert_eq!(finished.result(1)["output"], "k\nk\nk");
+    let output = workshop.call("t", &json!({}))["output"].as_str().unwrap().to_owned();
+    let keys: Vec<_> = output.lines().skip(3).collect();
+    assert!(keys.len() == 3 && keys.iter().all(|key| key.len() == 32 && *key == keys[0]), "{keys:?}");
+}
+
+#[test]
+fn a_program_that_says_nothing_stalls_and_one_that_speaks_does_not() {
+    let policy = "policy = { max_retries = 0, idle_timeout = '2s' }";
+    let error = &shell("sleep 100", policy).call("t", &json!({}))["error"];
+    assert_eq!((&error["kind"], &error["message"]), (&json!("stalled"), &json!("no progress for 2s")));
+    let speaking = "for i in 1 2 3 4 5 6; do sleep 0.5; echo $i >&2; done; echo 7";
+    assert_eq!(shell(speaking, policy).call("t", &json!({}))["output"], 7);
+}
+
+#[test]
 fn large_arguments_and_large_outputs_do_not_block_each_other() {
     let workshop = shell("cat", "max_output = '9 MiB'");
     let args = json!("x".repeat(8 * 1024 * 1024));
