@@ -53,7 +53,8 @@ use crate::clock::TokioClock;
 use crate::counters::CounterSnapshot;
 use crate::{Attempt, CallError, CallOptions, Classify, Policy};
 use call::Call;
-use fusebox_core::{CircuitSnapshot, Clock, Forced, RetryBudgetSnapshot};
+use core::time::Duration;
+use fusebox_core::{CircuitSnapshot, Clock, Forced, RetryBudgetSnapshot, Wait};
 use shared::Shared;
 use std::sync::Arc;
 
@@ -64,6 +65,13 @@ pub struct Executor<C: Clock = TokioClock> {
     shared: Arc<Shared>,
     policy: Policy,
     clock: C,
+}
+
+/// That a breaker refuses calls.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Absence {
+    /// How long at the latest; `None` where time does not decide.
+    pub(crate) returns_in: Option<Duration>,
 }
 
 impl Executor {
@@ -148,6 +156,16 @@ impl<C: Clock> Executor<C> {
     /// The state of breaker, bulkhead and bucket.
     pub fn snapshot(&self) -> CircuitSnapshot {
         self.shared.circuit.snapshot(&self.shared.limits.load().circuit, self.clock.now())
+    }
+
+    /// Whether the breaker refuses calls, and how long at the latest.
+    pub(crate) fn absence(&self) -> Option<Absence> {
+        let now = self.clock.now();
+        let returns_in = match self.shared.breaker_refusal(now)? {
+            Wait::Release => self.shared.breaker_returns(now).map(|then| then.saturating_since(now)),
+            wait => wait.duration(),
+        };
+        Some(Absence { returns_in })
     }
 
     /// The state of the retry budget, where the policy has one.

@@ -54,7 +54,10 @@ pub use executor::{Execution, Executor, FailedAttempt, Stopped};
 pub use fusebox_core::{Clock, Forced, Instant, Part, Priority, Rejection, RetryBudgetSnapshot, Wait};
 pub use idempotency::IdempotencyKey;
 pub use options::CallOptions;
-pub use registry::{BreakerReport, BreakerStateName, Handle, Registry, RegistryError, ToolSnapshot, TypedCallError};
+pub use registry::{
+    AvailableTools, BreakerReport, BreakerStateName, Handle, Registry, RegistryError, ToolSnapshot, TypedCallError,
+    UnavailableTool,
+};
 pub use result::{AttemptReport, CallResult, ErrorKind, ErrorReport, RefusedBy};
 pub use tool::{BoxFuture, Tool, Typed, WithAttempt, typed, with_attempt};
 pub use tool_error::{Classify, RetryHint, ToolError};

@@ -18,10 +18,12 @@
 //! A lookup takes no lock and never waits for a registration. Registering, replacing and removing copy the table, which
 //! is meant to change rarely.
 
+mod available;
 mod error;
 mod handle;
 mod snapshot;
 
+pub use available::{AvailableTools, UnavailableTool};
 pub use error::{RegistryError, TypedCallError};
 pub use handle::Handle;
 pub use snapshot::{BreakerReport, BreakerStateName, ToolSnapshot};
@@ -178,6 +180,11 @@ impl<C: Clock + Clone> Registry<C> {
             Some(handle) => handle.run(args, options).await,
             None => CallResult::unknown_tool(name),
         }
+    }
+
+    /// Which tools an agent may be offered now, and when the others return: those whose breaker refuses calls.
+    pub fn available(&self) -> AvailableTools {
+        AvailableTools::of(self.tools.load().values().map(Arc::as_ref))
     }
 
     /// The state and the counters of every tool, by name.

@@ -333,3 +333,54 @@ fn each_call_has_one_result_while_its_tool_is_replaced_and_removed() {
     let counters = stays.snapshot().counters;
     assert_eq!((counters.calls, counters.succeeded), (2 * CALLS, 2 * CALLS), "the counters live on");
 }
+
+#[tokio::test(start_paused = true)]
+async fn tools_whose_breaker_refuses_are_not_available_and_say_when_they_return() {
+    let registry = registry();
+    let trips = config(json!({
+        "max_retries": 0, "timeout": "1s",
+        "breaker": { "consecutive_failures": 1, "open_wait": "5s", "jitter": "none" },
+    }));
+    registry.register("well", answers("fine")).expect("the name is free");
+    registry.register_with("ill", fails(ErrorCategory::Network), &trips).expect("the name is free");
+    let hanging = async |_| core::future::pending::<Result<Value, ToolError>>().await;
+    let lost = registry.register_with("lost", hanging, &trips).expect("the name is free");
+    assert_eq!(registry.available().available, ["ill", "lost", "well"]);
+
+    lost.force(Forced::Open);
+    let _ = registry.call("ill", &Value::Null).await;
+    tokio::time::advance(ms(1_000)).await;
+    let tools = registry.available();
+    assert_eq!(tools.available, ["well"]);
+    let absent: Vec<_> = tools.unavailable.iter().map(|tool| (tool.name.as_str(), tool.returns_in_ms)).collect();
+    assert_eq!(absent, [("ill", Some(4_000)), ("lost", None)]);
+    let text = serde_json::to_string(&tools).expect("it is data");
+    assert_eq!(serde_json::from_str::<AvailableTools>(&text).expect("it can be read back"), tools);
+
+    tokio::time::advance(ms(4_000)).await;
+    assert_eq!(registry.available().available, ["ill", "well"], "at that time it is back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tool_whose_probe_is_out_returns_when_the_probe_is_written_off() {
+    let registry = registry();
+    let policy =
+        json!({ "timeout": "9s", "breaker": { "consecutive_failures": 1, "open_wait": "5s", "jitter": "none" } });
+    let tool = async |failing: Value| match failing.as_bool() {
+        Some(true) => Err(error(ErrorCategory::PolicyViolation)),
+        _ => core::future::pending().await,
+    };
+    let categories = json!({ "PolicyViolation": { "trips": true } });
+    let mut policy = policy;
+    policy["categories"] = categories;
+    let handle = registry.register_with("t", tool, &config(policy)).expect("the name is free");
+    handle.call(&json!(true)).await.expect_err("it fails");
+    tokio::time::advance(ms(5_000)).await;
+    let args = json!(false);
+    let mut probe = Box::pin(handle.call(&args));
+    assert!(poll_once(probe.as_mut()).is_pending());
+    let returns_in = registry.available().unavailable[0].returns_in_ms.expect("its lease ends");
+    assert!((9_990..=10_000).contains(&returns_in), "a second after the timeout, to a tick: {returns_in}");
+    drop(probe);
+    assert_eq!(registry.available().available, ["t"], "the probe has reported");
+}

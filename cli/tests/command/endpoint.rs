@@ -27,6 +27,7 @@ fn arguments_are_a_query_or_a_body_by_the_method() {
         assert_eq!(serde_json::from_str::<Value>(output["body"].as_str().unwrap()).unwrap(), args);
         assert_eq!(output["headers"]["content-type"], "application/json");
         assert_eq!(output["headers"]["x-trial"], "yes");
+        assert_eq!(output["headers"]["idempotency-key"].as_str().map(str::len), Some(32));
     }
     let error = &flaky("/echo", "").call("t", &json!({"deep": {"a": 1}}))["error"];
     assert_eq!(error["category"], "InvalidParameters");
@@ -72,6 +73,10 @@ fn a_server_that_is_not_there_is_a_network_error_with_its_cause() {
     let error = &workshop.call("t", &json!({}))["error"];
     assert_eq!(error["category"], "Network");
     assert!(error["message"].as_str().unwrap().contains("refused"), "{error}");
+
+    let policy = "policy = { idempotent = false, max_retries = 1, backoff = { base = '1ms' } }";
+    let workshop = Workshop::new(&format!("[tools.t]\nurl = 'http://127.0.0.1:{port}/'\nmethod = 'POST'\n{policy}\n"));
+    assert_eq!(workshop.call("t", &json!({}))["attempts"], 2, "nothing was sent, so a retry does no harm");
 }
 
 #[test]

@@ -51,6 +51,11 @@ impl Shared {
         self.circuit.breaker().refusal(self.limits.load().circuit.breaker.as_ref()?, now)
     }
 
+    /// When the breaker, which refuses calls at `now`, will admit one by time alone.
+    pub(super) fn breaker_returns(&self, now: Instant) -> Option<Instant> {
+        self.circuit.breaker().next_change(self.limits.load().circuit.breaker.as_ref()?, now)
+    }
+
     /// Whether a call at `now` would not have to wait for another one to end.
     pub(super) fn has_room(&self, now: Instant) -> bool {
         let has_slot = |policy: BulkheadPolicy| self.circuit.bulkhead().in_flight() < u64::from(policy.max_in_flight());
