@@ -11,6 +11,7 @@
     reason = "a program of the standard library, with nothing to gain from core's paths"
 )]
 
+mod adapter;
 mod arguments;
 mod core;
 mod crew;
@@ -41,6 +42,8 @@ const SCENARIOS: &[Scenario] = &[
     ("circuit", core::circuit::run),
     ("gates", core::gates::run),
     ("hostile", core::hostile::run),
+    ("editors", adapter::editors::run),
+    ("calls", adapter::run),
 ];
 
 /// A run that ends by time has at least so many rounds of each scenario.
@@ -56,6 +59,9 @@ fn main() -> ExitCode {
     }
     let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..));
     println!("seed {seed}, {} threads", arguments.threads);
+    // The first policy draws the seed that the process has once. ThreadSanitizer cannot see into the standard library's
+    // lazy cells, so it is drawn before there are threads.
+    let _first = fusebox::Policy::default();
 
     let (begun, mut seen) = (Instant::now(), BTreeMap::<_, (u64, Tally)>::new());
     for round in 0_u64.. {
