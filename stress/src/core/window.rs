@@ -23,12 +23,12 @@ const RESETS: u32 = 8;
 pub(crate) fn run_count(rng: &mut Rng, threads: usize) -> Tally {
     if rng.bool() {
         let breaker = Breaker::with_window(CountWindow::<74>::new(2_047).expect("in range"));
-        let (settled, _) = race(&breaker, rng, threads, 2_047 / threads, 300);
+        let (settled, _) = race(&breaker, rng, threads, 2_047 / threads, 700);
         check_shadow(&breaker, &settled, 0)
     } else {
         let size = [1, 2, 3, 5, 27, 28, 29, 30, 56, 84][rng.usize(..10)];
         let breaker = Breaker::with_window(CountWindow::<3>::new(size).expect("in range"));
-        let (settled, _) = race(&breaker, rng, threads, 1_000, 300);
+        let (settled, _) = race(&breaker, rng, threads, 1_000, 700);
         let _ = breaker.force(Forced::Closed); // so that nothing refuses
         let _ = breaker.reset();
         counts_are_the_contents(&breaker);
