@@ -3,6 +3,7 @@
 use super::releases::Releases;
 use crate::counters::Counters;
 use arc_swap::{ArcSwap, Guard};
+use core::time::Duration;
 use fusebox_core::{BucketPolicy, BulkheadPolicy, Circuit, CircuitPolicy, Instant, Wait};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -35,6 +36,13 @@ impl Shared {
     /// How long the breaker would refuse a call at `now`.
     pub(super) fn breaker_refusal(&self, now: Instant) -> Option<Wait> {
         self.circuit.breaker().refusal(self.limits.load().breaker.as_ref()?, now)
+    }
+
+    /// How long the breaker would refuse calls from `now` on, even if no call ended; `None` where it does not refuse, or
+    /// time does not decide.
+    pub(super) fn longest_refusal(&self, now: Instant) -> Option<Duration> {
+        let change = self.circuit.breaker().next_change(self.limits.load().breaker.as_ref()?, now)?;
+        Some(change.saturating_since(now))
     }
 
     /// Whether a call at `now` would not have to wait for another one to end.
