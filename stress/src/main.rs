@@ -47,7 +47,7 @@ const SCENARIOS: &[Scenario] = &[
 ];
 
 /// A run that ends by time has at least so many rounds of each scenario.
-const LEAST_ROUNDS: u64 = 5;
+const LEAST_ROUNDS: u64 = 20;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();

@@ -28,7 +28,7 @@ struct Seen {
 
 /// One round.
 pub(crate) fn run(rng: &mut Rng, threads: usize) -> Tally {
-    let burst = Tokens::milli(rng.u64(50_000..1_000_000));
+    let burst = Tokens::milli(rng.u64(50_000..500_000));
     let rate = Rate { tokens: 1, per: Duration::from_secs(86_400) };
     let policy = CircuitPolicy {
         breaker: Some(breaker(rng)),
