@@ -59,11 +59,10 @@ pub(crate) fn run(rng: &mut Rng, threads: usize) -> Tally {
     });
     no_task_is_left(&runtime);
 
-    let elapsed = begun.elapsed();
     let inside = runtime.enter();
     let mut sums = [("calls", 0), ("dropped", 0), ("succeeded", 0), ("failed", 0), ("timeouts", 0), ("rejected", 0)];
     for subject in subjects.iter() {
-        let sum = subject.settle_accounts(elapsed);
+        let sum = subject.settle_accounts(begun);
         let rejected = sum.by_breaker + sum.by_bulkhead + sum.by_bucket;
         let counts = [sum.calls, sum.dropped, sum.succeeded, sum.failed, sum.timeouts, rejected];
         sums.iter_mut().zip(counts).for_each(|((_, total), count)| *total += count);
@@ -78,16 +77,7 @@ pub(crate) fn run(rng: &mut Rng, threads: usize) -> Tally {
 
 /// Makes calls, one after another, until there are none left.
 async fn call_all(subjects: Arc<Vec<Subject>>, mut rng: Rng) {
-    let mut exhausted = 0;
-    while exhausted < subjects.len() {
-        let place = rng.usize(..subjects.len());
-        let Some((place, number)) = (0..subjects.len())
-            .map(|step| (place + step) % subjects.len())
-            .find_map(|place| subjects[place].next().map(|number| (place, number)))
-        else {
-            exhausted = subjects.len();
-            continue;
-        };
+    while let Some((place, number)) = next(&subjects, rng.usize(..subjects.len())) {
         let (interruption, by_name) = (Interruption::any(&mut rng), rng.bool());
         let token = interruption.token();
         let options = CallOptions {
@@ -102,6 +92,12 @@ async fn call_all(subjects: Arc<Vec<Subject>>, mut rng: Rng) {
         };
         interruption.run(call, token).await;
     }
+}
+
+/// The next call: its subject, this one or the first after it that has calls left, and its number there.
+fn next(subjects: &[Subject], from: usize) -> Option<(usize, usize)> {
+    let places = (from..subjects.len()).chain(0..from);
+    places.into_iter().find_map(|place| Some((place, subjects[place].next()?)))
 }
 
 /// Waits until the runtime has let go of every task. One that is left would hang here.

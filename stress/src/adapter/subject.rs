@@ -1,7 +1,7 @@
 //! `Subject`: a tool under stress, in a registry or behind a bare executor, and its books when all is quiet.
 
 use super::accounts::{Account, Ending, Sum};
-use super::chaos::{Chaos, Log};
+use super::chaos::Chaos;
 use super::policies::{any_policy, calm_policy, patient_policy};
 use arc_swap::ArcSwap;
 use fastrand::Rng;
@@ -11,7 +11,7 @@ use fusebox::{
 use serde_json::Value;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What every policy of a subject has in common, so that it can be judged at the end.
 #[derive(Clone, Debug)]
@@ -147,12 +147,12 @@ impl Subject {
         }
     }
 
-    /// Compares what the adapter has counted with what callers and tools have seen. All calls have ended, in `elapsed`.
-    pub(super) fn settle_accounts(&self, elapsed: Duration) -> Sum {
+    /// Compares what the adapter has counted with what callers and tools have seen. All calls have ended; the round
+    /// has `begun` then.
+    pub(super) fn settle_accounts(&self, begun: Instant) -> Sum {
         let (name, mut sum) = (&self.name, Sum::default());
         self.chaos.accounts.iter().for_each(|account| sum.add(account));
-        let Log { begun, .. } = &*self.chaos.log;
-        assert_eq!(begun.load(Ordering::Relaxed), sum.begun, "{name}: attempts");
+        assert_eq!(self.chaos.log.begun.load(Ordering::Relaxed), sum.begun, "{name}: attempts");
         assert_eq!(self.chaos.log.inside(), 0, "{name}: attempts that still run");
         let most = self.chaos.log.most_inside();
         if self.limits.pinned && self.states() == 1 {
@@ -170,11 +170,11 @@ impl Subject {
         assert_eq!(counted.rejected_by_bucket, sum.by_bucket, "{name}: rejected by the bucket");
         assert_eq!(counted.attempts, sum.begun + sum.admitted_in_vain, "{name}: attempts");
         assert_eq!(counted.timeouts, sum.timeouts, "{name}: timeouts");
-        self.check_limits(&sum, elapsed);
+        self.check_limits(&sum, begun);
         sum
     }
 
-    fn check_limits(&self, sum: &Sum, elapsed: Duration) {
+    fn check_limits(&self, sum: &Sum, begun: Instant) {
         let (name, burst) = (&self.name, u64::from(self.limits.burst) * 1_000);
         let mut gone = 0;
         for (in_flight, tokens) in self.levels() {
@@ -184,7 +184,7 @@ impl Subject {
         if self.limits.pinned {
             let spent = sum.spent * self.priority.cost().as_milli();
             let day = Duration::from_secs(86_400).as_nanos();
-            let flowed = elapsed.as_nanos() * u128::from(self.limits.per_day) * 1_000 / day + 1;
+            let flowed = begun.elapsed().as_nanos() * u128::from(self.limits.per_day) * 1_000 / day + 1;
             let flowed = u64::try_from(flowed).unwrap_or(u64::MAX) * self.states() as u64;
             assert!(gone <= spent + self.states() as u64, "{name}: {gone} thousandths gone, {spent} spent");
             assert!(spent <= gone + flowed, "{name}: T1: {spent} spent, {gone} gone, {flowed} flowed in");

@@ -98,10 +98,17 @@ impl World {
         }
     }
 
-    /// Forces the breaker, then resets it; each of the two begins a generation. Whether it was told of one.
+    /// Forces the breaker or resets it, and says whether that began a generation. A reset does in any case.
     fn operator(&self, rng: &mut Rng) -> bool {
         let breaker = self.circuit.breaker();
-        breaker.force(if rng.bool() { Forced::Open } else { Forced::Closed }).is_some()
+        match rng.u8(..4) {
+            0 => breaker.force(Forced::Open).is_some(),
+            1 => breaker.force(Forced::Closed).is_some(),
+            _ => {
+                let _ = breaker.reset();
+                true
+            }
+        }
     }
 
     fn others(&self, now: Instant, rng: &mut Rng) {
