@@ -171,3 +171,19 @@ fn c1_both_ends_of_the_clock_admit_a_burst_and_then_deny() {
         assert_eq!(admitted, 2, "at {now}");
     }
 }
+
+#[test]
+fn t1_a_change_of_policy_with_a_late_reading_mints_nothing() {
+    let policy = bucket(1_000, Duration::from_secs(1), Tokens::whole(10));
+    let (shared, late, now) = (TokenBucket::new(), at(SECOND), at(SECOND + 50 * MS));
+    let take_all = |now| while shared.try_acquire(&policy, now, Tokens::ONE).is_ok() {};
+    take_all(late);
+    take_all(now); // what has flowed in since
+    shared.change_policy(&policy, &policy, late);
+    assert_eq!(shared.peek(&policy, now), Tokens::ZERO);
+    assert_eq!(shared.try_acquire(&policy, now, Tokens::ONE), Err(Wait::Nanos(MS)), "and takes nothing");
+
+    let slower = bucket(10, Duration::from_secs(1), Tokens::whole(10));
+    shared.change_policy(&policy, &slower, late);
+    assert_eq!(shared.try_acquire(&slower, now, Tokens::ONE), Err(Wait::Nanos(100 * MS)));
+}

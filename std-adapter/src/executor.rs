@@ -162,7 +162,7 @@ impl<C: Clock> Executor<C> {
     pub(crate) fn absence(&self) -> Option<Absence> {
         let now = self.clock.now();
         let returns_in = match self.shared.breaker_refusal(now)? {
-            Wait::Release => self.shared.breaker_returns(now).map(|then| then.saturating_since(now)),
+            Wait::Release => self.shared.longest_refusal(now),
             wait => wait.duration(),
         };
         Some(Absence { returns_in })

@@ -245,6 +245,27 @@ async fn a_probe_that_fails_is_told_to_all_that_wait_for_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn b4_a_probe_that_never_reports_delays_those_that_wait_for_it_by_one_lease() {
+    let policy =
+        json!({ "max_wait": "1h", "max_retries": 0, "breaker": { "consecutive_failures": 1, "probe_lease": "20s" } });
+    let executor = executor(policy);
+    open(&executor).await;
+    let leaked = Arc::clone(&executor);
+    let mut probe =
+        Box::pin(async move { leaked.call(async |_| core::future::pending::<Result<(), ToolError>>().await).await });
+    assert!(poll_once(probe.as_mut()).is_pending());
+    core::mem::forget(probe);
+    let waiting = [call(&executor, Priority::Normal, 100).await, call(&executor, Priority::Normal, 100).await];
+    let [first, second] = waiting;
+    let (elapsed, execution) = first.await.unwrap();
+    assert!(execution.result.is_ok(), "{execution:?}");
+    assert!(elapsed <= ms(20_100), "{elapsed:?}");
+    let (elapsed, execution) = second.await.unwrap();
+    assert!(execution.result.is_ok(), "{execution:?}");
+    assert!(elapsed <= ms(20_200), "{elapsed:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_breaker_that_is_reset_or_forced_closed_lets_all_go_that_wait_for_a_probe() {
     for reset in [Executor::reset, |executor: &Executor| executor.force(Forced::Closed)] {
         let executor =

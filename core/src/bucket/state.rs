@@ -195,11 +195,17 @@ impl BucketState {
 
     /// The same fill level, as a share of the burst, under another policy. Debt is a level below zero: it scales in the
     /// same way, and ends at the new policy's cap.
+    ///
+    /// Where more is owed than burst and debt, `now` is late: the policy changes when no more than that is owed. Else
+    /// what has flowed in since `now`, and was taken by others, would flow in once more.
     pub const fn under(self, old: &BucketPolicy, new: &BucketPolicy, now: Instant) -> Self {
         if self.mark.is_none() {
             return self;
         }
-        let (owed, most, burst) = (self.owed(now, old), old.most_booked(), old.burst_units());
+        let ((state, owed), most, burst) = (self.believable(now, old), old.most_booked(), old.burst_units());
+        let late = old.wait(now, owed.saturating_sub(most));
+        let now = Instant::from_nanos(now.as_nanos().saturating_add(late));
+        let owed = state.owed(now, old);
         let owed = if owed < most { owed } else { most };
         let product = (owed as u128).saturating_mul(new.burst_units() as u128);
         let rounded_up = product.saturating_add(burst.saturating_sub(1) as u128).checked_div(burst as u128);

@@ -141,7 +141,8 @@ impl<'a, C: Clock> Call<'a, C> {
     fn worth_waiting(&self, rejection: Rejection) -> Option<Duration> {
         let most = shorter(Some(self.wait_left), self.time_left())?;
         let wait = match rejection.wait {
-            Wait::Release => most,
+            // a probe that never reports releases nobody: time does, when its lease is over
+            Wait::Release => self.executor.shared.longest_refusal(self.now).map_or(most, |wait| wait.min(most)),
             wait => wait.duration()?,
         };
         (wait <= most && !most.is_zero()).then_some(wait)

@@ -4,6 +4,7 @@ use super::releases::Releases;
 use crate::config::LimitPolicy;
 use crate::counters::Counters;
 use arc_swap::{ArcSwap, Guard};
+use core::time::Duration;
 use fusebox_core::{BucketPolicy, BulkheadPolicy, Circuit, Instant, RetryBudget, RetryBudgetPolicy, Wait};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -51,9 +52,11 @@ impl Shared {
         self.circuit.breaker().refusal(self.limits.load().circuit.breaker.as_ref()?, now)
     }
 
-    /// When the breaker, which refuses calls at `now`, will admit one by time alone.
-    pub(super) fn breaker_returns(&self, now: Instant) -> Option<Instant> {
-        self.circuit.breaker().next_change(self.limits.load().circuit.breaker.as_ref()?, now)
+    /// How long the breaker would refuse calls from `now` on, even if no call ended; `None` where it does not refuse, or
+    /// time does not decide.
+    pub(super) fn longest_refusal(&self, now: Instant) -> Option<Duration> {
+        let change = self.circuit.breaker().next_change(self.limits.load().circuit.breaker.as_ref()?, now)?;
+        Some(change.saturating_since(now))
     }
 
     /// Whether a call at `now` would not have to wait for another one to end.

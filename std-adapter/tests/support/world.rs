@@ -66,6 +66,21 @@ impl Log {
         };
         (count(true), count(false))
     }
+
+    /// Says that every attempt of `call` that was cut by now had timed out, and so did come to an end.
+    pub(crate) fn cuts_were_timeouts(&self, call: usize) {
+        for (_, id, event) in self.events.lock().unwrap().iter_mut() {
+            if id.0 == call && *event == Event::Ended(Ending::Cut) {
+                *event = Event::Ended(Ending::Failed(ErrorCategory::Timeout));
+            }
+        }
+    }
+
+    /// The number of attempts that timed out.
+    pub(crate) fn timeouts(&self) -> usize {
+        let timed_out = Event::Ended(Ending::Failed(ErrorCategory::Timeout));
+        self.events.lock().unwrap().iter().filter(|(_, _, event)| *event == timed_out).count()
+    }
 }
 
 /// An attempt in the log, cut when it is dropped before its end.
@@ -202,9 +217,14 @@ impl World {
     ///
     /// The log is replayed on an executor of the same policy, where every attempt is a call of its own.
     pub(crate) fn snapshot_without(&self, call: usize) -> CircuitSnapshot {
+        self.snapshot_without_all(|other| other == call)
+    }
+
+    /// The same for all calls that were interrupted.
+    pub(crate) fn snapshot_without_all(&self, interrupted: impl Fn(usize) -> bool) -> CircuitSnapshot {
         let events = self.log.events.lock().unwrap().clone();
         let unfinished = |id: &Id| {
-            id.0 == call
+            interrupted(id.0)
                 && !events.iter().any(|(_, other, event)| {
                     other == id && matches!(event, Event::Ended(Ending::Ok | Ending::Failed(_)))
                 })
@@ -247,11 +267,7 @@ impl World {
 
     /// Says that every attempt of `call` that was cut by now had timed out, and so did come to an end.
     pub(crate) fn cuts_were_timeouts(&self, call: usize) {
-        for (_, id, event) in self.log.events.lock().unwrap().iter_mut() {
-            if id.0 == call && *event == Event::Ended(Ending::Cut) {
-                *event = Event::Ended(Ending::Failed(ErrorCategory::Timeout));
-            }
-        }
+        self.log.cuts_were_timeouts(call);
     }
 }
 
