@@ -51,7 +51,8 @@ pub(super) fn calm_policy(limits: &Limits) -> PolicyConfig {
 pub(super) fn patient_policy() -> PolicyConfig {
     read(json!({
         "max_wait": "1h",
-        "breaker": { "open_wait": "1ms", "open_wait_max": "1ms", "probe_lease": "10ms" },
+        // a lease that is not over yet, for probes that lost their breaker and never report
+        "breaker": { "open_wait": "10ms", "open_wait_max": "10ms", "probe_lease": "300ms" },
         "rate": { "enabled": false },
         "bulkhead": { "max_in_flight": 1 },
     }))
