@@ -32,7 +32,7 @@ pub fn ticks(operation: impl FnOnce()) -> u32 {
     with_timer(|timer| restart(timer, LONGEST));
     let before = SYST::get_current();
     operation();
-    before - SYST::get_current() // it counts down
+    before.wrapping_sub(SYST::get_current()) & LONGEST // it counts down, and from 0 on to LONGEST
 }
 
 /// The instructions that [`delay`] executes in its loop of a subtraction and a branch.
