@@ -50,12 +50,13 @@ def compare(name, documented, measured):
     if documented.keys() != measured.keys():
         return [f"{name}: rows or columns have come or gone: {sorted(documented.keys() ^ measured.keys())}"]
     complaints = []
-    for key, figure in measured.items():
-        row, column = key
-        if figure * 10 > documented[key] * 11:
-            complaints.append(f"{name}: {row} on {column} was {documented[key]} and is {figure}: more than a tenth above")
-        elif figure * 10 < documented[key] * 9:
-            print(f"{name}: {row} on {column} was {documented[key]} and is {figure}: run {UPDATE} to keep that")
+    for (row, column), figure in measured.items():
+        before = documented[row, column]
+        change = f"{name}: {row} on {column} was {before} and is {figure}"
+        if figure * 10 > before * 11:
+            complaints.append(f"{change}: more than a tenth above")
+        elif figure * 10 < before * 9:
+            print(f"{change}: run {UPDATE} to keep that")
     return complaints
 
 
