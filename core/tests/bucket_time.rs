@@ -85,12 +85,11 @@ proptest! {
         policy in any_bucket(),
         turns in turns(),
         start in start(),
-        late in any::<prop::sample::Index>(),
+        late: u64,
         cost in 1_u64..=100_000,
     ) {
         let (state, latest) = used(&policy, &turns, start);
-        let late = late.index(usize::try_from(leeway(&policy))?);
-        let earlier = latest.saturating_sub(u64::try_from(late)?);
+        let earlier = latest.saturating_sub(late % leeway(&policy));
         let next = state.take(Tokens::milli(cost), at(earlier), &policy).0;
         prop_assert!(next.level(at(latest), &policy) <= state.level(at(latest), &policy));
     }

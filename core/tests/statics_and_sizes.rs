@@ -168,8 +168,9 @@ fn sizes_are_as_documented() {
     assert_eq!((size_of::<RetryBudget>(), size_of::<Throttle>()), (8, 8));
     assert_eq!(size_of::<Circuit>(), 32);
     assert_eq!((size_of::<CountWindow>(), size_of::<CountWindow<36>>()), (48, 304));
-    assert_eq!((size_of::<TimeWindow>(), size_of::<TimeWindow<60>>()), (120, 520));
-    assert_eq!((size_of::<Breaker<CountWindow>>(), size_of::<Breaker<TimeWindow>>()), (64, 136));
+    let padding = if align_of::<u64>() == 8 { 8 } else { 0 }; // less on i686
+    assert_eq!((size_of::<TimeWindow>(), size_of::<TimeWindow<60>>()), (112 + padding, 512 + padding));
+    assert_eq!((size_of::<Breaker<CountWindow>>(), size_of::<Breaker<TimeWindow>>()), (64, 128 + padding));
 }
 
 #[test]
