@@ -147,7 +147,7 @@ fn decorrelated(base: Duration, cap: Duration, draws: &[(Option<Span>, u64)]) {
 
 /// The checked policy, if the numbers are within the documented ranges; that they are is checked too.
 fn budget_policy(any: AnyBudget) -> Option<RetryBudgetPolicy> {
-    let floor = if any.floor % 2 == 0 { 0 } else { u64::from(any.floor) % 100_000_001 };
+    let floor = if any.floor.is_multiple_of(2) { 0 } else { u64::from(any.floor) % 100_000_001 };
     let earned = |window: u64| (u128::from(floor) * u128::from(window)).div_ceil(SECOND.into());
     let (least, most) = (SECOND, 3_600 * SECOND);
     let (least, most) = match floor {
