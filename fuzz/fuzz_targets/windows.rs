@@ -272,9 +272,9 @@ fn drive<W: Made>(input: Input) {
 /// The reading, moved a little where it lies so close to the beginning of a slot that rounding would decide.
 fn off_the_edge(hands: &mut Hands, extent: Extent) -> Instant {
     if let Extent::Time { length, .. } = extent
-        && hands.now % length < 8
+        && hands.now % length < 2
     {
-        hands.now = hands.now.saturating_add(8);
+        hands.now = hands.now.saturating_add(2);
     }
     hands.reading()
 }
