@@ -7,6 +7,7 @@ use core::time::Duration;
 use fusebox_core::*;
 use proptest::prelude::*;
 use support::budget::*;
+use support::naive_budget::Naive;
 use support::*;
 
 type Events = Vec<(Move, Budgeting)>;

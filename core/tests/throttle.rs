@@ -5,6 +5,7 @@ mod support;
 use core::time::Duration;
 use fusebox_core::*;
 use proptest::prelude::*;
+use support::naive_throttle::Naive;
 use support::*;
 
 fn policy(ratio_milli: u32, padding: u32, window: u64) -> ThrottlePolicy {
@@ -61,50 +62,17 @@ fn drive(policy: &ThrottlePolicy, events: &[(Move, Event)], start: u64) -> (Thro
     (state, now)
 }
 
-/// The throttle as its documentation words it, one half window after the other. It shares no code with the core.
-#[derive(Clone, Copy, Debug, Default)]
-struct Naive {
-    half: i128,
-    requests: u128,
-    accepts: u128,
-}
-
-impl Naive {
-    fn follow(&mut self, policy: &ThrottlePolicy, now: u64) {
-        let number = i128::from(now) / (policy.config().window.as_nanos().cast_signed() / 2);
-        if number == self.half - 1 {
-            return;
-        }
-        while self.half < number && self.requests > 0 {
-            (self.requests, self.accepts, self.half) = (self.requests / 2, self.accepts / 2, self.half + 1);
-        }
-        self.half = number;
+/// What the naive throttle does on an event, and whether it admits.
+fn apply_naive(naive: &mut Naive, policy: &ThrottlePolicy, now: u64, event: Event) -> bool {
+    let mut next = *naive;
+    next.follow(policy, now);
+    match event {
+        Event::Admit(random) if next.refuses(policy, random) => next.count(false),
+        Event::Admit(_) => return true, // nothing is counted, and nothing is written
+        Event::Settle { calls, accepted } => (0..calls).for_each(|_| next.count(accepted)),
     }
-
-    fn count(&mut self, accepted: bool) {
-        if self.requests == 16_383 {
-            (self.requests, self.accepts) = (self.requests / 2, self.accepts / 2);
-        }
-        (self.requests, self.accepts) = (self.requests + 1, self.accepts + u128::from(accepted));
-    }
-
-    fn refuses(&self, policy: &ThrottlePolicy, random: u64) -> bool {
-        let ThrottleConfig { ratio_milli, padding, .. } = *policy.config();
-        let above = (1_000 * self.requests).saturating_sub(self.accepts * u128::from(ratio_milli));
-        u128::from(random) * 1_000 * (self.requests + u128::from(padding)) < above << 64
-    }
-
-    fn apply(&mut self, policy: &ThrottlePolicy, now: u64, event: Event) -> bool {
-        let mut next = *self;
-        next.follow(policy, now);
-        match event {
-            Event::Admit(random) if next.refuses(policy, random) => next.count(false),
-            Event::Admit(_) => return true, // nothing is counted, and nothing is written
-            Event::Settle { calls, accepted } => (0..calls).for_each(|_| next.count(accepted)),
-        }
-        *self = next;
-        matches!(event, Event::Settle { .. })
-    }
+    *naive = next;
+    matches!(event, Event::Settle { .. })
 }
 
 proptest! {
@@ -118,7 +86,7 @@ proptest! {
         for (time, event) in events {
             now = time.from(now);
             let admitted = apply(&mut state, &policy, now, event);
-            prop_assert_eq!(admitted, naive.apply(&policy, now, event), "{:?} at {}", event, now);
+            prop_assert_eq!(admitted, apply_naive(&mut naive, &policy, now, event), "{:?} at {}", event, now);
             match event {
                 Event::Admit(random) => {
                     prop_assert_eq!(shared.try_admit(&policy, at(now), random).is_ok(), admitted);

@@ -11,6 +11,8 @@ use proptest::sample::Index;
 pub(crate) mod booked;
 pub(crate) mod budget;
 pub(crate) mod exact;
+pub(crate) mod naive_budget;
+pub(crate) mod naive_throttle;
 
 pub(crate) const MS: u64 = 1_000_000;
 pub(crate) const SECOND: u64 = 1_000 * MS;
