@@ -34,6 +34,14 @@ pub struct Fields {
     bulkhead: Option<bool>,
     max_in_flight: Option<u32>,
     categories: Vec<(u8, Option<bool>, Option<bool>)>,
+    idle_timeout: Option<Span>,
+    idempotent: Option<bool>,
+    nested_retries: Option<bool>,
+    retry_budget: Option<bool>,
+    share: Option<Decimal>,
+    per_second: Option<Decimal>,
+    window: Option<Span>,
+    saved: Option<Decimal>,
 }
 
 /// A duration, often one at the end of a range.
@@ -203,6 +211,19 @@ impl Fields {
             ("rate", object([("enabled", json(self.rate)), ("limit", json(limit)), ("burst", number(self.burst))])),
             ("bulkhead", object([("enabled", json(self.bulkhead)), ("max_in_flight", json(self.max_in_flight))])),
             ("categories", Value::Object(categories)),
+            ("idle_timeout", text(self.idle_timeout)),
+            ("idempotent", json(self.idempotent)),
+            ("nested_retries", json(self.nested_retries)),
+            (
+                "retry_budget",
+                object([
+                    ("enabled", json(self.retry_budget)),
+                    ("share", number(self.share)),
+                    ("per_second", number(self.per_second)),
+                    ("window", text(self.window)),
+                    ("burst", number(self.saved)),
+                ]),
+            ),
         ])
     }
 
@@ -220,6 +241,25 @@ impl Fields {
         check("timeout", (MILLI..=YEAR).contains(&timeout));
         check("deadline", (MILLI..=YEAR).contains(&self.deadline.map_or(YEAR, Span::nanos)));
         check("max_wait", self.max_wait.map_or(0, Span::nanos) <= YEAR);
+
+        check("idle_timeout", (MILLI..=YEAR).contains(&self.idle_timeout.map_or(YEAR, Span::nanos)));
+        if self.retry_budget != Some(false) {
+            const MOST: u64 = 100_000_000;
+            let milli = |given: Option<Decimal>, default, most| given.map_or(Some(default), |it| it.milli(0, most));
+            check("retry_budget.share", milli(self.share, 200, 10_000).is_some());
+            let (floor, saved) = (milli(self.per_second, 10_000, MOST), milli(self.saved, 1_000_000, MOST));
+            check("retry_budget.per_second", floor.is_some());
+            let window = self.window.map_or(10 * SECOND, Span::nanos);
+            // in which the floor earns two retries, and no more than can be saved
+            let floor = u128::from(floor.unwrap_or(0));
+            let right = (SECOND..=3_600 * SECOND).contains(&window)
+                && (floor == 0 || floor * window >= 2_000 * SECOND)
+                && floor * window <= u128::from(MOST) * SECOND;
+            check("retry_budget.window", right);
+            let least = (floor * window).div_ceil(SECOND).max(1_000);
+            let enough = self.saved.is_none() || saved.is_some_and(|saved| !right || u128::from(saved) >= least);
+            check("retry_budget.burst", enough);
+        }
 
         let (base, in_millis) = (self.backoff_base.map(Span::nanos), self.backoff_base_ms.map(Millis::nanos));
         check("backoff_base_ms", base.is_none() || in_millis.is_none());
