@@ -90,6 +90,7 @@ fn fixed_policy(max_in_flight: u32) -> BulkheadPolicy {
 /// As many calls in flight, with what `state` has learned.
 fn holding(in_flight: u32, mut state: BulkheadState, policy: &BulkheadPolicy) -> BulkheadState {
     let wide = fixed_policy(policy.max_in_flight().max(in_flight));
+    assert!(state.in_flight() <= 6, "a bulkhead that counts below zero is not emptied one by one");
     while state.in_flight() > in_flight {
         state = state.leave();
     }
