@@ -74,10 +74,12 @@ fn breaker<W: Window>(breaker: &Breaker<W>, policy: &BreakerPolicy) {
     let window = any(breaker.snapshot(policy, now())).window;
     any((window.failure_rate_milli(), window.slow_rate_milli()));
     any(policy.config());
+    any(breaker.state());
 }
 
 fn restore(policy: &BreakerPolicy) {
     any(Breaker::restore(any(BREAKER.snapshot(policy, now()))));
+    any(Breaker::from_state(any(BREAKER.state())));
     if let Ok(window) = CountWindow::<4>::new(any(100)) {
         any(window.size());
         any(Breaker::restore_window(any(COUNTING.snapshot(policy, now())), window, now()));
@@ -117,6 +119,7 @@ fn classes(policy: &BucketPolicy) {
     }
     any(BUCKET.is_fresh(policy, now()));
     any(TokenBucket::resume(policy, now(), any(BUCKET.snapshot(policy, now()))));
+    any(TokenBucket::from_state(any(BUCKET.state())));
 }
 
 fn adaptive(bucket: &BucketPolicy) {
@@ -128,6 +131,7 @@ fn adaptive(bucket: &BucketPolicy) {
         ADAPTIVE.change_policy(&policy, &any(policy));
         let snapshot = any(ADAPTIVE.snapshot(&policy, now()));
         any((AdaptiveRate::restore(&policy, now(), snapshot), snapshot.share_milli()));
+        any(AdaptiveRate::from_state(any(ADAPTIVE.state())));
     }
 }
 
@@ -141,6 +145,7 @@ fn bulkhead(policy: &BulkheadPolicy) {
     any((BULKHEAD.in_flight(), policy.max_in_flight(), policy.adaptive_config()));
     any((BULKHEAD.limit(policy), BULKHEAD.refusal(policy), BULKHEAD.is_fresh(policy)));
     any(Bulkhead::restore(any(BULKHEAD.snapshot())));
+    any(Bulkhead::from_state(any(BULKHEAD.state())));
 }
 
 fn retry_budget(policy: &RetryBudgetPolicy) {
@@ -150,6 +155,7 @@ fn retry_budget(policy: &RetryBudgetPolicy) {
     BUDGET.change_policy(policy, &any(*policy), now());
     any((BUDGET.refusal(policy, now()), BUDGET.next_change(policy, now()), BUDGET.is_fresh(policy, now())));
     any(RetryBudget::restore(policy, now(), any(BUDGET.snapshot(policy, now()))));
+    any(RetryBudget::from_state(any(BUDGET.state())));
     any(policy.config());
 }
 
@@ -159,6 +165,7 @@ fn throttle(policy: &ThrottlePolicy) {
     THROTTLE.change_policy(policy, &any(*policy), now());
     any((THROTTLE.next_change(policy, now()), THROTTLE.is_fresh(policy, now())));
     any(Throttle::restore(policy, now(), any(THROTTLE.snapshot(policy, now()))));
+    any(Throttle::from_state(any(THROTTLE.state())));
     any(policy.config());
 }
 

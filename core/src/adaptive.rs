@@ -68,6 +68,11 @@ impl AdaptiveRate {
         Self { word: Word::from_bits(AdaptiveState::NEW.bits()) }
     }
 
+    /// A rate in `state`.
+    pub const fn from_state(state: AdaptiveState) -> Self {
+        Self { word: Word::from_bits(state.bits()) }
+    }
+
     /// A rate that stands where `snapshot` says at `now`; a share outside the policy's range is moved into it.
     pub const fn restore(policy: &AdaptivePolicy, now: Instant, snapshot: AdaptiveSnapshot) -> Self {
         Self { word: Word::from_bits(AdaptiveState::restored(snapshot, now, policy).bits()) }
@@ -105,6 +110,11 @@ impl AdaptiveRate {
     /// Whether forgetting this rate cannot be observed from `now` on: it is at its ceiling, with no pause. Only reads.
     pub fn is_fresh(&self, policy: &AdaptivePolicy, now: Instant) -> bool {
         self.word.load().is_fresh(now, policy)
+    }
+
+    /// The state that the pure steps work on, exactly. One load.
+    pub fn state(&self) -> AdaptiveState {
+        self.word.load()
     }
 
     /// The state at `now`, to show and to restore from. Only reads.

@@ -79,6 +79,11 @@ impl Breaker {
         Self::with_window(NoWindow)
     }
 
+    /// A breaker in `state` that has counted nothing stale, without a window.
+    pub const fn from_state(state: BreakerState) -> Self {
+        Self { word: Word::from_bits(state.bits()), stale: Tally::new(), window: NoWindow }
+    }
+
     /// A breaker in the state of `snapshot`, without a window; values beyond a field's range saturate. Probes that were
     /// outstanding cannot report any more and are written off when their lease is over.
     pub const fn restore(snapshot: BreakerSnapshot) -> Self {
@@ -203,6 +208,11 @@ impl<W: Window> Breaker<W> {
     pub fn is_fresh(&self, now: Instant) -> bool {
         let state = self.word.load();
         state.is_fresh() && self.window.counts(state.generation, now) == WindowCounts::NONE
+    }
+
+    /// The state that the pure steps work on, exactly. One load; neither the stale count nor the window is in it.
+    pub fn state(&self) -> BreakerState {
+        self.word.load()
     }
 
     /// The state as plain data. One load, one for the stale count, and those of the window.

@@ -97,6 +97,11 @@ impl TokenBucket {
         Self { word: Word::from_bits(BucketState::NEW.bits()) }
     }
 
+    /// A bucket in `state`.
+    pub const fn from_state(state: BucketState) -> Self {
+        Self { word: Word::from_bits(state.bits()) }
+    }
+
     /// A bucket that holds `level` at `now`; a level above the burst is a full bucket.
     pub const fn restore(policy: &BucketPolicy, now: Instant, level: Tokens) -> Self {
         Self { word: Word::from_bits(BucketState::with_level(level, now, policy).bits()) }
@@ -195,6 +200,11 @@ impl TokenBucket {
     /// Whether forgetting this bucket cannot be observed from `now` on: it is full, and nothing is booked. Only reads.
     pub fn is_fresh(&self, policy: &BucketPolicy, now: Instant) -> bool {
         self.word.load().is_fresh(now, policy)
+    }
+
+    /// The state that the pure steps work on, exactly. One load.
+    pub fn state(&self) -> BucketState {
+        self.word.load()
     }
 
     /// The level and the debt at `now`, to show and to [`resume`](TokenBucket::resume) from. Only reads.

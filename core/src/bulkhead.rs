@@ -89,6 +89,11 @@ impl Bulkhead {
         Self { word: Word::from_bits(BulkheadState::NEW.bits()) }
     }
 
+    /// A bulkhead in `state`.
+    pub const fn from_state(state: BulkheadState) -> Self {
+        Self { word: Word::from_bits(state.bits()) }
+    }
+
     /// A bulkhead with nothing in flight and the learned limit of `snapshot`, up to 4095.
     pub const fn restore(snapshot: BulkheadSnapshot) -> Self {
         Self { word: Word::from_bits(BulkheadState::with_limit(snapshot.learned_limit).bits()) }
@@ -152,6 +157,11 @@ impl Bulkhead {
     /// begin with. A learned limit does not fade with time.
     pub fn is_fresh(&self, policy: &BulkheadPolicy) -> bool {
         self.word.load().is_fresh(policy)
+    }
+
+    /// The state that the pure steps work on, exactly. One load.
+    pub fn state(&self) -> BulkheadState {
+        self.word.load()
     }
 
     /// The bulkhead as plain data. One load.

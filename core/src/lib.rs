@@ -72,7 +72,7 @@
     )
 )]
 
-#[cfg(test)]
+#[cfg(any(test, loom))]
 extern crate std;
 
 pub mod adaptive;
@@ -105,6 +105,9 @@ mod tokens;
 mod wait;
 pub mod window;
 mod word;
+
+#[cfg(loom)]
+pub use sync::loom::Reads;
 
 pub use adaptive::{AdaptiveConfig, AdaptivePolicy, AdaptiveRate, AdaptiveSnapshot, AdaptiveState, Adjustment};
 pub use backoff::{Backoff, BackoffConfig};

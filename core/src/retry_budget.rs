@@ -81,6 +81,11 @@ impl RetryBudget {
         Self { word: Word::from_bits(RetryBudgetState::NEW.bits()) }
     }
 
+    /// A budget in `state`.
+    pub const fn from_state(state: RetryBudgetState) -> Self {
+        Self { word: Word::from_bits(state.bits()) }
+    }
+
     /// A budget that holds at `now` what `snapshot` says, or what `policy` can save where that is less.
     pub const fn restore(policy: &RetryBudgetPolicy, now: Instant, snapshot: RetryBudgetSnapshot) -> Self {
         let state = RetryBudgetState::with_balance(snapshot.balance, now, policy);
@@ -137,6 +142,11 @@ impl RetryBudget {
     /// Calls that still pass `old` afterwards misread the balance, by at most one burst.
     pub fn change_policy(&self, old: &RetryBudgetPolicy, new: &RetryBudgetPolicy, now: Instant) {
         self.word.transition(|state| (state.under(old, new, now), ()));
+    }
+
+    /// The state that the pure steps work on, exactly. One load.
+    pub fn state(&self) -> RetryBudgetState {
+        self.word.load()
     }
 
     /// The budget as plain data. One load.

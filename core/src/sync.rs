@@ -5,20 +5,31 @@
 //! | 64-bit compare-exchange (x86-64, AArch64, ARMv7-A, wasm32, RISC-V 64) | [`native`] | yes |
 //! | no compare-exchange at all (Cortex-M0, riscv32imc) | [`native`]: portable-atomic, on the backend that the *binary* enables (`critical-section`, or `unsafe-assume-single-core`) | no, but safe in interrupts |
 //! | 32-bit compare-exchange only (Cortex-M3/M4, riscv32imac) | `critical`: a critical section | no, but safe in interrupts |
+//! | under `--cfg loom`, `--cfg shuttle` | `loom`, `shuttle`: the cells of a model checker | |
 //!
-//! The last row exists because portable-atomic's 64-bit type is a global spinning lock there: an interrupt that meets
+//! The third row exists because portable-atomic's 64-bit type is a global spinning lock there: an interrupt that meets
 //! the lock's holder spins for ever.
 //!
 //! Each backend is a `Cell64` with `new`, `load` and `compare_exchange`; nothing else of it is visible to the core.
 
-#[cfg(any(target_has_atomic = "64", not(target_has_atomic = "32")))]
+#[cfg(loom)]
+pub(crate) mod loom;
+#[cfg(loom)]
+pub(crate) use self::loom::Cell64;
+
+#[cfg(all(shuttle, not(loom)))]
+mod shuttle;
+#[cfg(all(shuttle, not(loom)))]
+pub(crate) use self::shuttle::Cell64;
+
+#[cfg(all(not(any(loom, shuttle)), any(target_has_atomic = "64", not(target_has_atomic = "32"))))]
 mod native;
-#[cfg(any(target_has_atomic = "64", not(target_has_atomic = "32")))]
+#[cfg(all(not(any(loom, shuttle)), any(target_has_atomic = "64", not(target_has_atomic = "32"))))]
 pub(crate) use native::Cell64;
 
-#[cfg(any(test, all(target_has_atomic = "32", not(target_has_atomic = "64"))))]
+#[cfg(any(test, all(not(any(loom, shuttle)), target_has_atomic = "32", not(target_has_atomic = "64"))))]
 mod critical;
-#[cfg(all(target_has_atomic = "32", not(target_has_atomic = "64")))]
+#[cfg(all(not(any(loom, shuttle)), target_has_atomic = "32", not(target_has_atomic = "64")))]
 pub(crate) use critical::Cell64;
 
 /// How often a thread has accessed words, so that tests can say what an operation costs without measuring time.

@@ -77,6 +77,11 @@ impl Throttle {
         Self { word: Word::from_bits(ThrottleState::NEW.bits()) }
     }
 
+    /// A throttle in `state`.
+    pub const fn from_state(state: ThrottleState) -> Self {
+        Self { word: Word::from_bits(state.bits()) }
+    }
+
     /// A throttle that has counted at `now` what `snapshot` says; values beyond a field's range are scaled down.
     pub const fn restore(policy: &ThrottlePolicy, now: Instant, snapshot: ThrottleSnapshot) -> Self {
         Self { word: Word::from_bits(ThrottleState::with_counts(snapshot, now, policy).bits()) }
@@ -115,6 +120,11 @@ impl Throttle {
     /// Moves the counts from one policy to another. Ratio and padding need no move; only a changed window does.
     pub fn change_policy(&self, old: &ThrottlePolicy, new: &ThrottlePolicy, now: Instant) {
         self.word.transition(|state| (state.under(old, new, now), ()));
+    }
+
+    /// The state that the pure steps work on, exactly. One load.
+    pub fn state(&self) -> ThrottleState {
+        self.word.load()
     }
 
     /// The throttle as plain data. One load.

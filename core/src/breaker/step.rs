@@ -77,6 +77,18 @@ pub struct Stamp {
     pub(crate) generation: u8,
 }
 
+impl Stamp {
+    /// When the call was admitted.
+    pub const fn issued(&self) -> Instant {
+        self.issued
+    }
+
+    /// The generation of the breaker that admitted the call.
+    pub const fn generation(&self) -> u8 {
+        self.generation
+    }
+}
+
 /// The verdict of [`BreakerState::admit`]. Complete.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[must_use]

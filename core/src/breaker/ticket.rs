@@ -16,11 +16,11 @@ pub struct Ticket {
 impl Ticket {
     /// When the call was admitted.
     pub const fn issued(&self) -> Instant {
-        self.stamp.issued
+        self.stamp.issued()
     }
 
     /// The generation of the breaker that admitted the call.
     pub const fn generation(&self) -> u8 {
-        self.stamp.generation
+        self.stamp.generation()
     }
 }

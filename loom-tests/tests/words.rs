@@ -1,0 +1,22 @@
+//! Every primitive of one word: its outcomes are those of its steps, in all programs of two threads and two operations.
+
+#![cfg(any(loom, shuttle))]
+
+use fusebox_loom_tests::models::{Breaking, Filling};
+use fusebox_loom_tests::{Exploration, Model, Shape, check_programs, hold, scope};
+
+/// All programs under shuttle; under loom, which takes ten times as long, a sample unless all are wanted.
+fn two_by_two<M: Model>(name: &str, model: M) {
+    let shape = if cfg!(loom) { scope(Shape::TWO_BY_TWO.one_in(40), Shape::TWO_BY_TWO) } else { Shape::TWO_BY_TWO };
+    hold(&format!("{name}, {shape}"), check_programs(model, shape, Exploration::All));
+}
+
+#[test]
+fn a_breaker_is_linearizable() {
+    two_by_two("breaker", Breaking::new());
+}
+
+#[test]
+fn a_bucket_is_linearizable() {
+    two_by_two("bucket", Filling::new());
+}
