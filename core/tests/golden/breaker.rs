@@ -47,6 +47,10 @@ pub(crate) fn table() -> Table {
         };
 
         enter("admit", &|now| admit(state, now, &policy));
+        enter("next change", &|now| {
+            let after = state.next_change(at(now), &policy).map(|then| format!("in {}", span(then.as_nanos() - now)));
+            (state, (after.unwrap_or("not by time alone, or not refused".into()), None))
+        });
         let issuers: &[(&str, u64)] = match start.state {
             State::HalfOpen => &[(", latest probe", START), (", earlier probe", START - SECOND)],
             _ => &[("", START - SECOND)],
@@ -144,9 +148,16 @@ fn stamp(generation: u8, issued: u64) -> Stamp {
 type Did = (String, Option<Transition>);
 
 fn admit(state: BreakerState, now: u64, policy: &BreakerPolicy) -> (BreakerState, Did) {
+    let refusal = state.refusal(at(now), policy);
     match state.admit(at(now), policy) {
-        (next, Admission::Admitted(_, transition)) => (next, ("admitted".into(), transition)),
-        (next, Admission::Refused(refused)) => (next, (wait(refused), None)),
+        (next, Admission::Admitted(_, transition)) => {
+            assert_eq!(refusal, None, "what is admitted is not said to be refused");
+            (next, ("admitted".into(), transition))
+        }
+        (next, Admission::Refused(refused)) => {
+            assert_eq!(refusal, Some(refused), "a refusal is said before as it is met");
+            (next, (wait(refused), None))
+        }
     }
 }
 
