@@ -49,17 +49,32 @@ impl<S: Packed> Word<S> {
     /// Runs `step` until its result is committed, and returns that run's verdict.
     #[inline]
     pub(crate) fn transition<V>(&self, mut step: impl FnMut(S) -> (S, V)) -> V {
-        let mut seen = self.cell.load();
-        loop {
-            let (next, verdict) = step(S::unpack(seen));
-            let next = next.pack();
-            if next == seen {
-                return verdict;
-            }
-            match self.cell.compare_exchange(seen, next) {
-                Ok(()) => return verdict,
-                Err(actual) => seen = actual,
-            }
+        commit(
+            self.cell.load(),
+            |seen, next| self.cell.compare_exchange(seen, next),
+            |bits| {
+                let (next, verdict) = step(S::unpack(bits));
+                (next.pack(), verdict)
+            },
+        )
+    }
+}
+
+/// The loop over bits: `exchange` puts the second value where the first stands, or returns what stands there instead.
+#[inline]
+fn commit<V>(
+    mut seen: u64,
+    exchange: impl Fn(u64, u64) -> Result<(), u64>,
+    mut step: impl FnMut(u64) -> (u64, V),
+) -> V {
+    loop {
+        let (next, verdict) = step(seen);
+        if next == seen {
+            return verdict;
+        }
+        match exchange(seen, next) {
+            Ok(()) => return verdict,
+            Err(actual) => seen = actual,
         }
     }
 }
@@ -67,5 +82,44 @@ impl<S: Packed> Word<S> {
 impl<S: Packed + fmt::Debug> fmt::Debug for Word<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.load().fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::commit;
+    use core::cell::Cell;
+
+    /// An exchange that fails without a reason now and then, and sometimes because another value has come.
+    #[test]
+    fn the_loop_goes_round_until_its_exchange_succeeds() {
+        let (word, tries, steps) = (Cell::new(10), Cell::new(0), Cell::new(0));
+        let exchange = |seen: u64, next: u64| {
+            tries.set(tries.get() + 1);
+            match tries.get() {
+                1 | 2 | 4 => Err(word.get()),
+                3 => {
+                    word.set(20);
+                    Err(20)
+                }
+                _ if word.get() == seen => {
+                    word.set(next);
+                    Ok(())
+                }
+                _ => Err(word.get()),
+            }
+        };
+        let verdict = commit(10, exchange, |bits| {
+            steps.set(steps.get() + 1);
+            (bits + 1, (bits, steps.get()))
+        });
+        assert_eq!(verdict, (20, 5), "the verdict is that of the step that was committed");
+        assert_eq!((word.get(), tries.get()), (21, 5));
+    }
+
+    #[test]
+    fn a_step_that_changes_nothing_writes_nothing() {
+        let verdict = commit(10, |_, _| unreachable!("nothing has changed"), |bits| (bits, "as it was"));
+        assert_eq!(verdict, "as it was");
     }
 }

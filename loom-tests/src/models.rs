@@ -1,10 +1,20 @@
 //! The primitives as models.
 
+pub mod adaptive;
 pub mod breaker;
 pub mod bucket;
+pub mod bulkhead;
+pub mod circuit;
+pub mod retry_budget;
+pub mod throttle;
 
+pub use adaptive::Adapting;
 pub use breaker::Breaking;
 pub use bucket::Filling;
+pub use bulkhead::Entering;
+pub use circuit::Passing;
+pub use retry_budget::Retrying;
+pub use throttle::Throttling;
 
 use fusebox_core::Instant;
 

@@ -25,6 +25,8 @@ impl Shape {
     pub const TWO_BY_ONE: Self = Self { threads: 2, ops: 1, one_in: 1 };
     /// All programs of two threads and two operations each.
     pub const TWO_BY_TWO: Self = Self { threads: 2, ops: 2, one_in: 1 };
+    /// All programs of three threads and one operation each.
+    pub const THREE_BY_ONE: Self = Self { threads: 3, ops: 1, one_in: 1 };
     /// All programs of three threads and two operations each.
     pub const THREE_BY_TWO: Self = Self { threads: 3, ops: 2, one_in: 1 };
     /// All programs of three threads and three operations each.
@@ -58,16 +60,13 @@ pub fn check_programs<M: Model>(model: M, shape: Shape, exploration: Exploration
     let ops = model.ops();
     let lists = (ops.len() as u64).pow(shape.ops);
     let mut covered = Covered::default();
-    let mut number = 0_u64;
+    let all = lists.pow(shape.threads);
     for start in model.starts() {
-        for code in 0..lists.pow(shape.threads) {
+        for number in 0..all.div_ceil(shape.one_in) {
+            let code = if shape.one_in == 1 { number } else { scattered(number) % all };
             let lists = digits(code, lists, shape.threads);
             if is_alike::<M>(&start, shape) && !lists.is_sorted() {
                 continue; // the same threads under other names
-            }
-            number += 1;
-            if !scattered(number).is_multiple_of(shape.one_in) {
-                continue;
             }
             let op = |digit: u64| ops[usize::try_from(digit).expect("an index")];
             let threads =

@@ -1,0 +1,32 @@
+//! A circuit admits all or nothing, access by access as its parts' steps say.
+
+#![cfg(any(loom, shuttle))]
+
+use fusebox_loom_tests::models::Passing;
+use fusebox_loom_tests::{Exploration, Shape, check_programs, hold, scope};
+
+#[test]
+fn f1_a_circuit_takes_and_gives_back_as_its_parts_do() {
+    let shape = Shape::TWO_BY_ONE;
+    for (slots, tokens) in [(1, 2), (2, 1), (2, 2)] {
+        let covered = check_programs(Passing::new(slots, tokens), shape, Exploration::All);
+        hold(&format!("circuit of {slots} slots and {tokens} tokens, {shape}"), covered);
+    }
+}
+
+/// All orders are too many for every day: random ones under shuttle, and nothing under loom, unless all are wanted.
+#[test]
+fn f1_a_circuit_of_two_calls_each() {
+    let shape = Shape::TWO_BY_TWO;
+    #[cfg(not(loom))]
+    {
+        let exploration = Exploration::Random { seed: 1, orders: 300 };
+        let covered = check_programs(Passing::new(2, 2), shape, exploration);
+        hold(&format!("circuit of 2 slots and 2 tokens, {shape}, {exploration:?}"), covered);
+    }
+    if scope(false, true) {
+        let shape = shape.one_in(60);
+        let covered = check_programs(Passing::new(2, 2), shape, Exploration::All);
+        hold(&format!("circuit of 2 slots and 2 tokens, {shape}"), covered);
+    }
+}
