@@ -87,7 +87,7 @@ impl Breaker {
     /// A breaker in the state of `snapshot`, without a window; values beyond a field's range saturate. Probes that were
     /// outstanding cannot report any more and are written off when their lease is over.
     pub const fn restore(snapshot: BreakerSnapshot) -> Self {
-        let word = Word::from_bits(snapshot.to_state().bits());
+        let word = Word::from_bits(BreakerState::restored(snapshot).bits());
         Self { word, stale: Tally::starting_at(snapshot.stale), window: NoWindow }
     }
 }
@@ -103,7 +103,7 @@ impl<W: Window> Breaker<W> {
     /// The window's counts are entered as calls that ended at `now`, failures last, as many as it can hold. So they
     /// leave it later than they would have, by at most its length.
     pub fn restore_window(snapshot: BreakerSnapshot, window: W, now: Instant) -> Self {
-        let state = snapshot.to_state();
+        let state = BreakerState::restored(snapshot);
         if state.keeps(state.generation) {
             window.refill(state.generation, snapshot.window, now);
         }
@@ -218,7 +218,7 @@ impl<W: Window> Breaker<W> {
     /// The state as plain data. One load, one for the stale count, and those of the window.
     pub fn snapshot(&self, policy: &BreakerPolicy, now: Instant) -> BreakerSnapshot {
         let state = self.word.load();
-        let mut snapshot = BreakerSnapshot::of(state, now, policy);
+        let mut snapshot = state.snapshot(now, policy);
         snapshot.stale = self.stale.count();
         if state.keeps(state.generation) {
             snapshot.window = self.window.counts(state.generation, now);

@@ -35,21 +35,22 @@ pub struct BreakerSnapshot {
     pub window: WindowCounts,
 }
 
-impl BreakerSnapshot {
-    pub(crate) const fn of(state: BreakerState, now: Instant, policy: &BreakerPolicy) -> Self {
-        let mut snapshot = Self {
-            state: state.state(),
-            generation: state.generation,
+impl BreakerState {
+    /// The state as plain data. The stale count and the window are not in this word: here they are empty.
+    pub const fn snapshot(self, now: Instant, policy: &BreakerPolicy) -> BreakerSnapshot {
+        let mut snapshot = BreakerSnapshot {
+            state: self.state(),
+            generation: self.generation,
             failures: 0,
             streak: 0,
             since: None,
             outstanding: 0,
             successes: 0,
-            refusal: state.refusal(now, policy),
+            refusal: self.refusal(now, policy),
             stale: 0,
             window: WindowCounts::NONE,
         };
-        match state.mode {
+        match self.mode {
             Mode::Closed { failures } | Mode::ForcedClosed { failures } => snapshot.failures = failures,
             Mode::Open { since, streak } => {
                 snapshot.since = Some(since.start());
@@ -66,25 +67,26 @@ impl BreakerSnapshot {
         snapshot
     }
 
-    /// The state that this snapshot describes; values beyond a field's range saturate.
-    pub(crate) const fn to_state(self) -> BreakerState {
-        let streak = if self.streak < MAX_STREAK { self.streak } else { MAX_STREAK };
-        let since = match self.since {
+    /// The state that `snapshot` describes; values beyond a field's range saturate.
+    pub const fn restored(snapshot: BreakerSnapshot) -> Self {
+        let BreakerSnapshot { generation, failures, outstanding, successes, .. } = snapshot;
+        let streak = if snapshot.streak < MAX_STREAK { snapshot.streak } else { MAX_STREAK };
+        let since = match snapshot.since {
             Some(since) => since,
             None => Instant::ORIGIN,
         };
-        let mode = match self.state {
-            State::Closed => Mode::Closed { failures: self.failures },
+        let mode = match snapshot.state {
+            State::Closed => Mode::Closed { failures },
             State::Open => Mode::Open { since: OpenTick::at(since), streak },
             State::HalfOpen => Mode::HalfOpen(Probing {
                 since: ProbeTick::at(since),
                 streak,
-                outstanding: if self.outstanding < MAX_PROBES { self.outstanding } else { MAX_PROBES },
-                successes: if self.successes < MAX_PROBES { self.successes } else { MAX_PROBES },
+                outstanding: if outstanding < MAX_PROBES { outstanding } else { MAX_PROBES },
+                successes: if successes < MAX_PROBES { successes } else { MAX_PROBES },
             }),
             State::ForcedOpen => Mode::ForcedOpen,
-            State::ForcedClosed => Mode::ForcedClosed { failures: self.failures },
+            State::ForcedClosed => Mode::ForcedClosed { failures },
         };
-        BreakerState { generation: self.generation, mode }
+        Self { generation, mode }
     }
 }
