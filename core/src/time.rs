@@ -6,8 +6,8 @@ use core::time::Duration;
 ///
 /// The core reads no clock. Every operation takes `now`, and all operations on one primitive must be given readings
 /// of one clock. Any sequence of readings is legal: an older `now` never panics or wedges a primitive, it lengthens an
-/// open wait by at most one wait and a bucket's denial by at most one burst's refill or one second. The range, 584
-/// years, includes both ends.
+/// open wait by at most one wait and a bucket's denial by at most one burst's refill or one second, whichever is longer,
+/// and the refill of what may be booked ahead. The range, 584 years, includes both ends.
 ///
 /// ```
 /// use core::time::Duration;
