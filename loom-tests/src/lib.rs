@@ -10,7 +10,7 @@
 //!
 //! | file | idea |
 //! |---|---|
-//! | `model.rs` | [`Model`]: a primitive as pure steps and as it is shared; where programs start, which operations they have |
+//! | `model.rs` | `Model`: a primitive as pure steps and as it is shared; where programs start, which operations they have |
 //! | `oracle.rs` | all outcomes of a program by the pure steps |
 //! | `checker.rs`, `checker/*` | loom and shuttle behind one function |
 //! | `race.rs` | one program on both sides, compared |
