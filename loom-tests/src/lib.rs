@@ -15,7 +15,7 @@
 //! | `checker.rs`, `checker/*` | loom and shuttle behind one function |
 //! | `race.rs` | one program on both sides, compared |
 //! | `programs.rs` | all programs of two threads and two operations, and samples of larger ones |
-//! | `coverage.rs` | how much was covered, and that it is never less than `COVERAGE.md` says |
+//! | `coverage.rs` | how much was covered, and that it is never less than `COVERAGE.md` or `COVERAGE-long.md` says |
 //! | `models/*` | the primitives |
 //!
 //! Programs start from every kind of state, and not only from a new one: most races need a state that is one step short
