@@ -218,7 +218,7 @@ impl<W: Window> Breaker<W> {
     /// The state as plain data. One load, one for the stale count, and those of the window.
     pub fn snapshot(&self, policy: &BreakerPolicy, now: Instant) -> BreakerSnapshot {
         let state = self.word.load();
-        let mut snapshot = BreakerSnapshot::of(state, now, policy);
+        let mut snapshot = state.snapshot(now, policy);
         snapshot.stale = self.stale.count();
         if state.keeps(state.generation) {
             snapshot.window = self.window.counts(state.generation, now);

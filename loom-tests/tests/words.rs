@@ -13,12 +13,12 @@ fn two_by_two<M: Model>(name: &str, model: M, one_in: u64) {
 }
 
 #[test]
-fn a_breaker_is_linearizable() {
+fn b1_b2_b3_b4_b5_b6_a_breaker_is_linearizable() {
     two_by_two("breaker", Breaking::new(), 3);
 }
 
 #[test]
-fn a_bucket_is_linearizable() {
+fn t1_t2_t4_a_bucket_is_linearizable() {
     two_by_two("bucket", Filling::new(), 3);
 }
 

@@ -35,6 +35,13 @@ pub struct BreakerSnapshot {
     pub window: WindowCounts,
 }
 
+impl BreakerState {
+    /// The state as plain data; neither the stale count nor the window is in it.
+    pub const fn snapshot(self, now: Instant, policy: &BreakerPolicy) -> BreakerSnapshot {
+        BreakerSnapshot::of(self, now, policy)
+    }
+}
+
 impl BreakerSnapshot {
     pub(crate) const fn of(state: BreakerState, now: Instant, policy: &BreakerPolicy) -> Self {
         let mut snapshot = Self {
