@@ -85,7 +85,7 @@ fn line(text: &str) -> Option<(String, Covered)> {
 
 fn write(lines: &BTreeMap<String, Covered>) {
     let (_, title, command) = FILES[mode()];
-    let mut text = format!("# {title}\n\nWritten by the suite: `UPDATE_COVERAGE=1 {command}`. {HEAD}");
+    let mut text = format!("# {title}\n\nWritten by the suite: `UPDATE_COVERAGE=1 {command}`.\n{HEAD}");
     for (part, Covered { programs, executions, outcomes }) in lines {
         text += &format!("| {part} | {programs} | {executions} | {outcomes} |\n");
     }

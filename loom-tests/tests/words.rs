@@ -8,7 +8,7 @@ use fusebox_loom_tests::{Exploration, Model, Shape, check_programs, hold, scope}
 /// All programs, or an even sample of them: every day that of `one_in` under shuttle, and a smaller one under loom, which
 /// takes ten times as long.
 fn two_by_two<M: Model>(name: &str, model: M, one_in: u64) {
-    let shape = Shape::TWO_BY_TWO.one_in(if cfg!(loom) { scope(40, 4) } else { scope(one_in, 1) });
+    let shape = Shape::TWO_BY_TWO.one_in(if cfg!(loom) { scope(40, 10) } else { scope(one_in, 1) });
     hold(&format!("{name}, {shape}"), check_programs(model, shape, Exploration::All));
 }
 
