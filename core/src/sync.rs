@@ -34,6 +34,7 @@ pub(crate) use critical::Cell64;
 
 /// How often a thread has accessed words, so that tests can say what an operation costs without measuring time.
 #[cfg(test)]
+#[cfg_attr(any(loom, shuttle), allow(dead_code, reason = "a model checker's cells do not count"))]
 pub(crate) mod counted {
     use core::cell::Cell;
     use std::thread::LocalKey;
