@@ -1,5 +1,7 @@
 //! Everything is built at compile time into statics, stays small, and is shared between threads.
 
+#![cfg(not(any(loom, shuttle)))] // whose cells are larger, and not made for statics
+
 use core::time::Duration;
 use fusebox_core::*;
 

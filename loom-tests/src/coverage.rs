@@ -1,6 +1,7 @@
-//! How much the suite has covered, and that it is never less than `COVERAGE.md` says.
+//! How much the suite has covered, and that it is never less than `COVERAGE.md` says, or `COVERAGE-long.md` of long runs.
 
 use crate::checker::CHECKER;
+use crate::programs::scope;
 use core::ops::AddAssign;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -26,17 +27,20 @@ impl AddAssign for Covered {
     }
 }
 
-const HEAD: &str = "\
-# What model checking covers, at least
+/// The file of a run, its title, and what writes it.
+const FILES: [(&str, &str, &str); 2] = [
+    ("COVERAGE.md", "What model checking covers, at least", ".ci/loom"),
+    ("COVERAGE-long.md", "What a long run of model checking covers, at least", ".ci/loom --long"),
+];
 
-Written by the suite: `UPDATE_COVERAGE=1 .ci/loom`. A run that covers less than this fails. How the parts read is in
-`src/lib.rs`.
+const HEAD: &str = "\
+A run that covers less than this fails. How the parts read is in `src/lib.rs`.
 
 | part | programs | executions | outcomes |
 |---|---:|---:|---:|
 ";
 
-/// Prints what `part` has covered, and compares it with its line in `COVERAGE.md`, or writes that line.
+/// Prints what `part` has covered, and compares it with its line in the file of this run, or writes that line.
 ///
 /// # Panics
 /// When less was covered, or when there is no such line.
@@ -51,15 +55,19 @@ pub fn hold(part: &str, covered: Covered) {
         lines.insert(part, covered);
         return write(&lines);
     }
-    let Some(least) = lines.get(&part) else { panic!("COVERAGE.md has no line for {part}") };
+    let Some(least) = lines.get(&part) else { panic!("{} has no line for {part}", FILES[mode()].0) };
     assert!(
         programs >= least.programs && executions >= least.executions && outcomes >= least.outcomes,
         "{part} has covered less than {least:?}"
     );
 }
 
+fn mode() -> usize {
+    scope(0, 1)
+}
+
 fn file() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("COVERAGE.md")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(FILES[mode()].0)
 }
 
 fn read() -> BTreeMap<String, Covered> {
@@ -76,7 +84,8 @@ fn line(text: &str) -> Option<(String, Covered)> {
 }
 
 fn write(lines: &BTreeMap<String, Covered>) {
-    let mut text = String::from(HEAD);
+    let (_, title, command) = FILES[mode()];
+    let mut text = format!("# {title}\n\nWritten by the suite: `UPDATE_COVERAGE=1 {command}`.\n{HEAD}");
     for (part, Covered { programs, executions, outcomes }) in lines {
         text += &format!("| {part} | {programs} | {executions} | {outcomes} |\n");
     }

@@ -8,6 +8,10 @@
 //! - whatever was seen is expected: each operation takes effect at one moment (it is linearizable);
 //! - whatever is expected was seen: the checker really explored. A checker that stops early fails, too.
 //!
+//! Equal sets cannot show a bug of a step, which is on both sides. So the invariants are demanded as well, in words that
+//! share nothing with the steps: `models/*/rules.rs`. After each operation of the pure steps, in every order, where
+//! everything is known; and after each execution under a checker, from what the threads were told and what remained.
+//!
 //! | file | idea |
 //! |---|---|
 //! | `model.rs` | `Model`: a primitive as pure steps and as it is shared; where programs start, which operations they have |
@@ -15,8 +19,9 @@
 //! | `checker.rs`, `checker/*` | loom and shuttle behind one function |
 //! | `race.rs` | one program on both sides, compared |
 //! | `programs.rs` | all programs of two threads and two operations, and samples of larger ones |
-//! | `coverage.rs` | how much was covered, and that it is never less than `COVERAGE.md` says |
+//! | `coverage.rs` | how much was covered, and that it is never less than `COVERAGE.md` or `COVERAGE-long.md` says |
 //! | `models/*` | the primitives |
+//! | `models/*/rules.rs` | the invariants, by id |
 //!
 //! Programs start from every kind of state, and not only from a new one: most races need a state that is one step short
 //! of a change.
@@ -44,7 +49,7 @@ mod race;
 pub use {
     checker::{CHECKER, Exploration, explore, spawn},
     coverage::{Covered, hold},
-    model::{Model, Outcome, OutcomeOf, Program, ProgramOf, Start, StartOf},
+    model::{Made, Model, Outcome, OutcomeOf, Program, ProgramOf, Start, StartOf, ToldOf},
     programs::{Shape, check_programs, scope},
     race::race,
 };

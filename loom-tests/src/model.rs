@@ -38,6 +38,36 @@ pub trait Model: Debug + Send + Sized + Sync + 'static {
 
     /// The state of the shared primitive when all calls are done.
     fn state(&self, shared: &Self::Shared) -> Self::State;
+
+    /// Demands the invariants of an operation that the pure steps have made, without asking them: equal outcomes cannot
+    /// show what is wrong on both sides.
+    ///
+    /// # Panics
+    /// When one does not hold.
+    fn check_made(&self, _made: &Made<'_, Self>) {}
+
+    /// Demands the invariants of what the threads of one execution were told, and of the state that remained.
+    ///
+    /// # Panics
+    /// When one does not hold.
+    fn check_told(&self, _start: &StartOf<Self>, _told: &[ToldOf<Self>], _state: &Self::State) {}
+}
+
+/// An operation that the pure steps have made.
+#[derive(Debug)]
+pub struct Made<'a, M: Model> {
+    /// The operation.
+    pub op: M::Op,
+    /// The state before its last step.
+    pub before: &'a M::State,
+    /// What its thread remembered then.
+    pub remembered: &'a M::Memory,
+    /// What it returned.
+    pub verdict: &'a M::Verdict,
+    /// The state after it.
+    pub after: &'a M::State,
+    /// What each thread remembers after it.
+    pub memories: Vec<&'a M::Memory>,
 }
 
 /// Where a program starts.
@@ -73,5 +103,7 @@ pub struct Outcome<S, V> {
 pub type StartOf<M> = Start<<M as Model>::State, <M as Model>::Op>;
 /// A program of a model.
 pub type ProgramOf<M> = Program<<M as Model>::State, <M as Model>::Op>;
+/// What one thread of a model did and was told, from before the start on.
+pub type ToldOf<M> = Vec<(<M as Model>::Op, <M as Model>::Verdict)>;
 /// An outcome of a model.
 pub type OutcomeOf<M> = Outcome<<M as Model>::State, <M as Model>::Verdict>;

@@ -1,6 +1,6 @@
 //! All outcomes that a program can have, by its pure steps in every order.
 
-use crate::model::{Model, Outcome, OutcomeOf, ProgramOf};
+use crate::model::{Made, Model, Outcome, OutcomeOf, ProgramOf};
 
 /// A moment of a program: everything that decides how it can go on.
 #[derive(Clone, PartialEq)]
@@ -30,7 +30,17 @@ pub(crate) fn outcomes<M: Model>(model: &M, program: &ProgramOf<M>) -> Vec<Outco
                 is_over = false;
                 let mut then = moment.clone();
                 let local = &mut then.threads[thread];
-                local.verdicts.extend(model.step(&mut then.state, &mut local.memory, op));
+                if let Some(verdict) = model.step(&mut then.state, &mut local.memory, op) {
+                    local.verdicts.push(verdict.clone());
+                    model.check_made(&Made {
+                        op,
+                        before: &moment.state,
+                        remembered: &moment.threads[thread].memory,
+                        verdict: &verdict,
+                        after: &then.state,
+                        memories: then.threads.iter().map(|thread| &thread.memory).collect(),
+                    });
+                }
                 insert(&mut next, then);
             }
             if is_over {

@@ -63,7 +63,8 @@ pub fn check_programs<M: Model>(model: M, shape: Shape, exploration: Exploration
     let all = lists.pow(shape.threads);
     for start in model.starts() {
         for number in 0..all.div_ceil(shape.one_in) {
-            let code = if shape.one_in == 1 { number } else { scattered(number) % all };
+            // one of each `one_in` consecutive programs
+            let code = (number * shape.one_in + scattered(number) % shape.one_in).min(all - 1);
             let lists = digits(code, lists, shape.threads);
             if is_alike::<M>(&start, shape) && !lists.is_sorted() {
                 continue; // the same threads under other names

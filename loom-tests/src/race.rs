@@ -2,7 +2,7 @@
 
 use crate::checker::{Exploration, explore, spawn};
 use crate::coverage::Covered;
-use crate::model::{Model, Outcome, OutcomeOf, ProgramOf};
+use crate::model::{Model, Outcome, OutcomeOf, ProgramOf, ToldOf};
 use crate::oracle::{insert, outcomes};
 use core::fmt::{self, Write};
 use std::sync::{Arc, Mutex};
@@ -58,8 +58,9 @@ fn execute<M: Model>(model: &Arc<M>, program: &Arc<ProgramOf<M>>) -> OutcomeOf<M
     let shared = Arc::new(model.shared(&program.start.state));
     read_all_words(&*shared);
     let mut tickets: Vec<M::Tickets> = program.threads.iter().map(|_| M::Tickets::default()).collect();
-    for (tickets, ops) in tickets.iter_mut().zip(&program.start.before) {
-        ops.iter().for_each(|&op| drop(model.run(&shared, tickets, op)));
+    let mut told: Vec<ToldOf<M>> = program.threads.iter().map(|_| Vec::new()).collect();
+    for ((tickets, ops), told) in tickets.iter_mut().zip(&program.start.before).zip(&mut told) {
+        told.extend(ops.iter().map(|&op| (op, model.run(&shared, tickets, op))));
     }
     let mut threads = tickets.into_iter().enumerate().map(|(thread, mut tickets)| {
         let (model, program, shared) = (model.clone(), program.clone(), shared.clone());
@@ -71,7 +72,12 @@ fn execute<M: Model>(model: &Arc<M>, program: &Arc<ProgramOf<M>>) -> OutcomeOf<M
     let others: Vec<_> = threads.map(spawn).collect();
     let mut verdicts = vec![first()];
     verdicts.extend(others.into_iter().map(|wait| wait()));
-    Outcome { verdicts, state: model.state(&shared) }
+    let state = model.state(&shared);
+    for ((told, ops), verdicts) in told.iter_mut().zip(&program.threads).zip(&verdicts) {
+        told.extend(ops.iter().copied().zip(verdicts.iter().cloned()));
+    }
+    model.check_told(&program.start, &told, &state);
+    Outcome { verdicts, state }
 }
 
 /// Formatting reads every word, and loom wants that done before a word is shared.

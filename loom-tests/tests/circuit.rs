@@ -14,19 +14,21 @@ fn f1_a_circuit_takes_and_gives_back_as_its_parts_do() {
     }
 }
 
-/// All orders are too many for every day: random ones under shuttle, and nothing under loom, unless all are wanted.
+/// All orders are too many: random ones under shuttle, and in a long run those of few preemptions under loom.
+#[cfg(not(loom))]
 #[test]
 fn f1_a_circuit_of_two_calls_each() {
-    let shape = Shape::TWO_BY_TWO;
-    #[cfg(not(loom))]
-    {
-        let exploration = Exploration::Random { seed: 1, orders: 300 };
-        let covered = check_programs(Passing::new(2, 2), shape, exploration);
-        hold(&format!("circuit of 2 slots and 2 tokens, {shape}, {exploration:?}"), covered);
-    }
-    if scope(false, true) {
-        let shape = shape.one_in(60);
-        let covered = check_programs(Passing::new(2, 2), shape, Exploration::All);
-        hold(&format!("circuit of 2 slots and 2 tokens, {shape}"), covered);
-    }
+    two_each(1, Exploration::Random { seed: 1, orders: scope(300, 5_000) });
+}
+
+#[cfg(loom)]
+#[test]
+fn f1_a_circuit_of_two_calls_each() {
+    two_each(scope(20, 2), Exploration::Preemptions(2));
+}
+
+fn two_each(one_in: u64, exploration: Exploration) {
+    let shape = Shape::TWO_BY_TWO.one_in(one_in);
+    let covered = check_programs(Passing::new(2, 2), shape, exploration);
+    hold(&format!("circuit of 2 slots and 2 tokens, {shape}, {exploration:?}"), covered);
 }

@@ -13,14 +13,14 @@ fn checked<M: Model>(name: &str, model: M, shape: Shape, exploration: Exploratio
 
 /// Bookings and their cancelling are among them.
 #[test]
-fn t1_t2_three_threads_at_one_bucket() {
-    let shape = Shape::THREE_BY_ONE.one_in(if cfg!(loom) { 50 } else { 10 });
+fn t1_t2_t4_three_threads_at_one_bucket() {
+    let shape = Shape::THREE_BY_ONE.one_in(if cfg!(loom) { scope(100, 20) } else { 10 });
     checked("bucket", Filling::new(), shape, Exploration::All);
 }
 
 #[test]
-fn b1_three_threads_at_one_breaker() {
-    let shape = Shape::THREE_BY_ONE.one_in(if cfg!(loom) { 50 } else { 10 });
+fn b1_b2_b3_b4_b5_b6_three_threads_at_one_breaker() {
+    let shape = Shape::THREE_BY_ONE.one_in(if cfg!(loom) { scope(100, 20) } else { 10 });
     checked("breaker", Breaking::new(), shape, Exploration::All);
 }
 

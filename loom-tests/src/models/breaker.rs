@@ -1,7 +1,9 @@
 //! The breaker's word.
 
+mod rules;
+
 use super::noon;
-use crate::model::{Model, Start, StartOf};
+use crate::model::{Made, Model, Start, StartOf, ToldOf};
 use core::time::Duration;
 use fusebox_core::{
     Admission, Breaker, BreakerConfig, BreakerPolicy, BreakerState, Forced, Instant, Jitter, Outcome, Settled, Stamp,
@@ -194,5 +196,13 @@ impl Model for Breaking {
 
     fn state(&self, breaker: &Breaker) -> State {
         State { word: breaker.state(), stale: breaker.snapshot(&self.policy, noon(0)).stale }
+    }
+
+    fn check_made(&self, made: &Made<'_, Self>) {
+        self.demand_of_operation(made);
+    }
+
+    fn check_told(&self, start: &StartOf<Self>, told: &[ToldOf<Self>], state: &Self::State) {
+        self.demand_of_execution(start, told, state);
     }
 }

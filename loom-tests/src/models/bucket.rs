@@ -1,7 +1,9 @@
 //! The bucket.
 
+mod rules;
+
 use super::noon;
-use crate::model::{Model, Start, StartOf};
+use crate::model::{Made, Model, Start, StartOf, ToldOf};
 use core::time::Duration;
 use fusebox_core::{Booking, BucketPolicy, BucketState, Demand, Instant, Rate, TokenBucket, Tokens, Wait};
 use std::rc::Rc;
@@ -167,5 +169,13 @@ impl Model for Filling {
 
     fn state(&self, bucket: &TokenBucket) -> BucketState {
         bucket.state()
+    }
+
+    fn check_made(&self, made: &Made<'_, Self>) {
+        self.demand_of_operation(made);
+    }
+
+    fn check_told(&self, start: &StartOf<Self>, told: &[ToldOf<Self>], state: &Self::State) {
+        self.demand_of_execution(start, told, state);
     }
 }

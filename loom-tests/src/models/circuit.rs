@@ -3,8 +3,10 @@
 //! A circuit's operations are not atomic, so their oracle goes through the accesses in the order that
 //! `core/src/gate/combine.rs` gives them, and each is a pure step of its part.
 
+mod rules;
+
 use super::noon;
-use crate::model::{Model, Start, StartOf};
+use crate::model::{Model, Start, StartOf, ToldOf};
 use core::time::Duration;
 use fusebox_core::{
     Admission, Breaker, BreakerConfig, BreakerPolicy, BreakerState, BucketPolicy, BucketState, Bulkhead,
@@ -267,5 +269,9 @@ impl Model for Passing {
             bulkhead: circuit.bulkhead().state(),
             bucket: circuit.bucket().state(),
         }
+    }
+
+    fn check_told(&self, start: &StartOf<Self>, told: &[ToldOf<Self>], state: &Self::State) {
+        self.demand_of_execution(start, told, state);
     }
 }
