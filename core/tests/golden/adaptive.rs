@@ -51,6 +51,7 @@ pub(crate) fn table() -> Table {
             ];
             let results = times.map(|(when, now)| {
                 let (next, verdict) = run(at(now));
+                assert_eq!(AdaptiveRate::from_state(next).state(), next, "its word holds every state");
                 let text = if next == state { "unchanged".into() } else { describe(next, now, &policy) };
                 Cell { when, verdict, next: text }
             });

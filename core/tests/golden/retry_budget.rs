@@ -43,6 +43,7 @@ pub(crate) fn table() -> Table {
             ];
             let results = times.map(|(when, now)| {
                 let (next, verdict) = run(at(now));
+                assert_eq!(RetryBudget::from_state(next).state(), next, "its word holds every state");
                 let kept = next == state;
                 let balance = next.balance(at(now), &policy);
                 Cell { when, verdict, next: if kept { format!("unchanged: {balance}") } else { balance.to_string() } }

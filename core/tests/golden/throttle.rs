@@ -32,6 +32,7 @@ pub(crate) fn table() -> Table {
             ];
             let results = times.map(|(when, now)| {
                 let (next, verdict) = run(at(now));
+                assert_eq!(Throttle::from_state(next).state(), next, "its word holds every state");
                 let ThrottleSnapshot { requests, accepts, .. } = next.counts(at(now), &policy);
                 let counts = format!("{requests} / {accepts}");
                 Cell { when, verdict, next: if next == state { format!("unchanged: {counts}") } else { counts } }
