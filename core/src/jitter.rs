@@ -47,7 +47,7 @@ pub(crate) const fn mix(input: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::Jitter;
+    use super::{Jitter, mix};
     use proptest::prelude::*;
 
     proptest! {
@@ -65,5 +65,12 @@ mod tests {
         assert_eq!(Jitter::Equal.apply(1_000, 0), 1_000);
         assert_eq!(Jitter::Equal.apply(1_000, u64::MAX), 501);
         assert_eq!(Jitter::Full.apply(1_000, u64::MAX), 1);
+    }
+
+    /// The first numbers that SplitMix64 draws from a seed of 0, as its authors published them.
+    #[test]
+    fn the_mix_is_that_of_splitmix64() {
+        let seeds = [0, 0x9e37_79b9_7f4a_7c15, 0x3c6e_f372_fe94_f82a];
+        assert_eq!(seeds.map(mix), [0xe220_a839_7b1d_cdaf, 0x6e78_9e6a_a1b9_65f4, 0x06c4_5d18_8009_454f]);
     }
 }

@@ -178,6 +178,20 @@ proptest! {
 }
 
 #[test]
+fn the_next_change_is_when_a_refused_demand_is_admitted_if_it_ever_is() {
+    let policy = bucket(1, Duration::from_secs(1), Tokens::whole(2));
+    let change = |now, milli| {
+        let (empty, _) = BucketState::NEW.take(Tokens::whole(2), at(now), &policy);
+        let demand = Demand::plain(Tokens::milli(milli));
+        (empty.next_change(demand, at(now), &policy), empty.next_change(demand, at(now + SECOND), &policy))
+    };
+    assert_eq!(change(5 * SECOND, 1_000), (Some(at(6 * SECOND)), None), "refused, then admitted");
+    assert_eq!(change(5 * SECOND, 1_500), (Some(at(6 * SECOND + 500 * MS)), Some(at(6 * SECOND + 500 * MS))));
+    assert_eq!(change(5 * SECOND, 2_001), (None, None), "it never fits");
+    assert_eq!(change(u64::MAX - SECOND, 1_500), (None, None), "beyond the end of the clock");
+}
+
+#[test]
 fn snapshots_saturate_at_the_policy() {
     let policy = bucket(1, Duration::from_secs(1), Tokens::whole(2)).with_debt(Tokens::ONE).expect("in range");
     let all = Tokens::milli(u64::MAX);

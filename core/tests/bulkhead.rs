@@ -299,6 +299,30 @@ fn an_idle_client_learns_nothing_from_its_successes() {
 }
 
 #[test]
+fn a_learned_limit_is_kept_and_told_as_far_as_the_word_holds_it() {
+    let cases = [(0, None), (1, Some(1)), (4_095, Some(4_095)), (4_096, Some(4_095)), (u32::MAX, Some(4_095))];
+    for (given, kept) in cases {
+        assert_eq!(BulkheadState::with_limit(Some(given)).learned(), kept, "{given}");
+        let restored = Bulkhead::restore(BulkheadSnapshot { in_flight: 0, learned_limit: Some(given) });
+        assert_eq!(restored.snapshot().learned_limit, kept, "{given}");
+    }
+    assert_eq!(BulkheadState::with_limit(None).learned(), None);
+}
+
+#[test]
+fn h11_a_bulkhead_on_its_way_to_another_limit_is_not_fresh() {
+    let policy = adaptive(LimitConfig { min: 1, max: 4, initial: 2, ..LimitConfig::DEFAULT });
+    let mut state = BulkheadState::NEW;
+    for limit in [2, 3] {
+        let (entered, stamp) = state.enter(at(0), &policy);
+        assert!(!entered.is_fresh(&policy), "a call is in flight");
+        state = entered.settle(stamp.expect("there is a slot"), Outcome::Success, at(0), &policy).0;
+        assert_eq!((state.limit(&policy), state.is_fresh(&policy)), (limit, false));
+    }
+    assert!(state.is_fresh(&bulkhead(1)), "a fixed limit learns nothing");
+}
+
+#[test]
 fn a_clock_jump_makes_calls_look_slow_and_costs_one_cut() {
     let slow_after = Some(Duration::from_secs(1));
     let (shared, policy) = (Bulkhead::new(), adaptive(LimitConfig { slow_after, ..LimitConfig::DEFAULT }));

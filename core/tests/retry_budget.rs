@@ -160,6 +160,7 @@ proptest! {
         end in 0..u64::MAX - DAY,
     ) {
         let (state, _) = drive(&policy, &events, 0, |_, _, _| {});
+        prop_assert_eq!(state.refusal(at(end), &policy), state.withdraw(at(end), &policy).1.err(), "who only asks");
         match state.withdraw(at(end), &policy) {
             (_, Ok(())) => {}
             (refused, Err(Wait::Nanos(wait))) => {
@@ -342,6 +343,20 @@ fn a_steady_rate_of_calls_saves_between_half_a_windows_worth_and_a_whole_one() {
             let balance = shared.snapshot(&policy, at(call * 10 * MS)).balance;
             assert!((Tokens::whole(99)..=Tokens::whole(200)).contains(&balance), "{balance} after {call} calls");
         }
+    }
+}
+
+#[test]
+fn a_balance_of_any_size_is_restored_as_the_most_that_can_be_saved() {
+    let policy = default_with(1_000, 10_000, 10);
+    let balance = |milli| {
+        let snapshot = RetryBudgetSnapshot { balance: Tokens::milli(milli), refusal: None };
+        RetryBudget::restore(&policy, at(0), snapshot).snapshot(&policy, at(0)).balance
+    };
+    assert_eq!(balance(950_000), Tokens::whole(950), "the rest is for what the floor will earn in this half window");
+    let half = i64::MAX.unsigned_abs();
+    for milli in [950_001, 1_000_000, half - 1, half, half + 1, u64::MAX] {
+        assert_eq!(balance(milli), Tokens::whole(950), "{milli}");
     }
 }
 

@@ -244,3 +244,28 @@ const fn check(config: &BreakerConfig) -> Result<(), PolicyError> {
     let longest = config.open_wait.saturating_mul(BreakerConfig::MAX_LEASE_IN_WAITS);
     check_time("probe_lease", config.probe_lease, MIN_LEASE, longest)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{BreakerConfig, BreakerPolicy};
+    use crate::jitter::Jitter;
+    use core::time::Duration;
+    use std::collections::HashSet;
+
+    #[test]
+    fn seed_generation_and_streak_draw_each_for_themselves() {
+        let hour = Duration::from_secs(3_600);
+        let fixed =
+            BreakerConfig { open_wait: hour, open_wait_max: hour, jitter: Jitter::Full, ..BreakerConfig::DEFAULT };
+        let mut waits = HashSet::new();
+        for seed in [0, u64::MAX, 1 << 63] {
+            let policy = BreakerPolicy::new(BreakerConfig { seed, ..fixed }).expect("in range");
+            for (generation, streak) in
+                (0..=u8::MAX).flat_map(|generation| [0, 1, 15].map(|streak| (generation, streak)))
+            {
+                let wait = policy.open_wait(generation, streak);
+                assert!(waits.insert(wait), "seed {seed}, generation {generation}, streak {streak}: {wait} again");
+            }
+        }
+    }
+}

@@ -228,3 +228,19 @@ impl Packed for RetryBudgetState {
         Self { half: HALF.get(bits), surplus: if DEBT.get(bits) == 1 { size.saturating_neg() } else { size } }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::RetryBudgetState;
+    use crate::word::Packed;
+
+    #[test]
+    fn a_state_has_one_encoding_so_that_nothing_is_written_where_nothing_changes() {
+        assert_eq!(RetryBudgetState::NEW.bits(), 0, "a word of zero was never touched");
+        for surplus in [-100_000_000, -1, 0, 1, 100_000_000] {
+            let state = RetryBudgetState { half: 7, surplus };
+            assert_eq!(RetryBudgetState::unpack(state.pack()), state);
+            assert_eq!(RetryBudgetState::unpack(state.pack()).pack(), state.pack());
+        }
+    }
+}

@@ -10,7 +10,8 @@ Over a bucket with a burst of 8: at least a quarter of its rate; a cut leaves ha
 64 s; a cooldown of 4 s; a pause of at most 60 s. The state is the share of the rate, in thousandths, and the *quiet*
 or the pause (*held*) that ends 4 s after `S`. *Early*, *at* and *late* (an hour) are relative to the end of that, or,
 where there is none, to 4 s after `S`. *Back* is 1 s before `S` and *far back* an hour. Times are kept in ticks of
-1.05 ms, so both end up to a tick later; in the next state they are rounded to hundredths of a second.";
+1.05 ms, so both end up to a tick later; in the next state they are rounded to hundredths of a second. *Ask*:
+when the answer to `scale` changes by time alone, and whether a new rate would do the same.";
 
 const TICK: u64 = 1 << 20;
 const LEFT: u64 = 4 * SECOND;
@@ -50,6 +51,7 @@ pub(crate) fn table() -> Table {
             ];
             let results = times.map(|(when, now)| {
                 let (next, verdict) = run(at(now));
+                assert_eq!(AdaptiveRate::from_state(next).state(), next, "its word holds every state");
                 let text = if next == state { "unchanged".into() } else { describe(next, now, &policy) };
                 Cell { when, verdict, next: text }
             });
@@ -58,6 +60,11 @@ pub(crate) fn table() -> Table {
         enter("scale 1", &|now| {
             let (next, scaled) = state.scale(Tokens::ONE.into(), now, &policy);
             (next, scaled.map_or_else(wait, |demand| format!("costs {}", demand.cost)))
+        });
+        enter("ask", &|now| {
+            let change = state.next_change(now, &policy).map(|then| then.as_nanos() - now.as_nanos());
+            let change = change.map_or("stays".into(), |nanos| format!("changes in {}", span(nanos)));
+            (state, change + if state.is_fresh(now, &policy) { ", as new" } else { "" })
         });
         for outcome in [Outcome::Success, Outcome::Failure, Outcome::Ignored, Outcome::Cancelled] {
             enter(&format!("{outcome:?}"), &|now| {

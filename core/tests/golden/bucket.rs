@@ -185,6 +185,7 @@ fn after(before: BucketState, next: BucketState, now: u64, policy: &BucketPolicy
 
 /// What a bucket holds or owes, and exactly when it will be full.
 fn describe(state: BucketState, now: u64, policy: &BucketPolicy) -> String {
+    assert_eq!(TokenBucket::from_state(state).state(), state, "its word holds every state");
     let BucketSnapshot { level, debt } = state.snapshot(at(now), policy);
     let holds = if debt > Tokens::ZERO { format!("owes {debt}") } else { format!("holds {level}") };
     let full = match state.take(policy.burst(), at(now), policy).1 {

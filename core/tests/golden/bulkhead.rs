@@ -63,6 +63,7 @@ pub(crate) fn adaptive() -> Table {
             for outcome in OUTCOMES {
                 let results = [("early", SECOND - 1), ("at", SECOND), ("late", 3_600 * SECOND)].map(|(when, took)| {
                     let (next, changed) = state.settle(stamp, outcome, at(START + took), &policy);
+                    assert_eq!(Bulkhead::from_state(next).state(), next, "its word holds every state");
                     let verdict = changed.map_or("left".into(), |LimitChange { from, to }| format!("{from} to {to}"));
                     let progress = 1
                         + (0..10)

@@ -1,6 +1,6 @@
 //! The throttle: what is refused by which draw, and how counts fade.
 
-use super::table::{Cell, Table, wait};
+use super::table::{Cell, Table, span, wait};
 use super::{SECOND, START, at};
 use core::time::Duration;
 use fusebox_core::*;
@@ -8,7 +8,8 @@ use fusebox_core::*;
 const NOTE: &str = "\
 Refuses (requests - 2 x accepts) / (requests + 8) of the calls; a window of 60 s, so counts halve every 30 s. The state
 is *requests / accepts*. The lowest draw is refused first, the highest never. *Early*, *at* and *late* (an hour) are
-relative to the end of the half window that contains `S`, *back* is half a window before `S`, *far back* an hour.";
+relative to the end of the half window that contains `S`, *back* is half a window before `S`, *far back* an hour. *Ask*:
+the share refused, when the counts halve, and whether a new throttle would do the same.";
 
 /// A length of which `START` is not a multiple; the half window that contains it begins 4 s before.
 const HALF: u64 = 30 * SECOND;
@@ -31,6 +32,7 @@ pub(crate) fn table() -> Table {
             ];
             let results = times.map(|(when, now)| {
                 let (next, verdict) = run(at(now));
+                assert_eq!(Throttle::from_state(next).state(), next, "its word holds every state");
                 let ThrottleSnapshot { requests, accepts, .. } = next.counts(at(now), &policy);
                 let counts = format!("{requests} / {accepts}");
                 Cell { when, verdict, next: if next == state { format!("unchanged: {counts}") } else { counts } }
@@ -43,6 +45,12 @@ pub(crate) fn table() -> Table {
                 (next, admitted.map_or_else(wait, |()| "admitted".into()))
             });
         }
+        enter("ask", &|now| {
+            let change = state.next_change(now, &policy).map(|nanos| format!("changes in {}", span(nanos)));
+            let share = state.counts(now, &policy).refused_milli;
+            let fresh = if state.is_fresh(now, &policy) { ", as new" } else { "" };
+            (state, format!("refuses {share} of 1000, {}{fresh}", change.unwrap_or("stays".into())))
+        });
         for (event, accepted) in [("accepted", true), ("not accepted", false)] {
             enter(event, &|now| (state.settle(now, accepted, &policy), "counted".into()));
         }
