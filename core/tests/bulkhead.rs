@@ -327,6 +327,7 @@ fn h11_a_bulkhead_on_its_way_to_another_limit_is_not_fresh() {
         assert!(!entered.is_fresh(&policy), "a call is in flight");
         state = entered.settle(stamp.expect("there is a slot"), Outcome::Success, at(0), &policy).0;
         assert_eq!((state.limit(&policy), state.is_fresh(&policy)), (limit, false));
+        assert!(!Bulkhead::from_state(state).is_fresh(&policy));
     }
     assert!(state.is_fresh(&bulkhead(1)), "a fixed limit learns nothing");
 }
