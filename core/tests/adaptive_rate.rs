@@ -347,6 +347,29 @@ fn c2_a_pause_outlives_a_clock_that_went_back_whatever_comes_next() {
 }
 
 #[test]
+fn c2_a_cooldown_is_believed_for_twice_its_length() {
+    let policy = policy_of(AdaptiveConfig { cooldown: Duration::from_secs(1), ..AdaptiveConfig::DEFAULT }, 100);
+    let cut_at = 100 * SECOND;
+    let again = |now| {
+        let rate = AdaptiveRate::new();
+        assert_eq!(rate.settle(&policy, at(cut_at), Outcome::Failure), Adjustment::Cut);
+        rate.settle(&policy, at(now), Outcome::Failure)
+    };
+    assert_eq!(again(cut_at - SECOND), Adjustment::Kept, "late, and the end of the cooldown was rounded up");
+    assert_eq!(again(cut_at - SECOND - 2 * TICK), Adjustment::Cut, "the clock went back");
+}
+
+#[test]
+fn a_cost_is_multiplied_exactly_where_the_share_divides_the_ceiling() {
+    let policy = policy_of(AdaptiveConfig { floor_milli: 100, ..AdaptiveConfig::DEFAULT }, 100);
+    let snapshot =
+        AdaptiveSnapshot { share: AdaptiveSnapshot::CEILING / 3, held: Duration::ZERO, quiet: Duration::ZERO };
+    let rate = AdaptiveRate::restore(&policy, at(0), snapshot);
+    let demand = rate.scale(&policy, at(0), Tokens::ONE.into()).expect("no pause");
+    assert_eq!(demand.cost, Tokens::whole(3));
+}
+
+#[test]
 fn r1_pauses_and_cooldowns_keep_their_end_as_far_as_the_new_policy_believes_them() {
     let of = |cooldown, pause| {
         let (cooldown, max_pause) = (Duration::from_secs(cooldown), Duration::from_secs(pause));

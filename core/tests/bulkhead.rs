@@ -299,6 +299,15 @@ fn an_idle_client_learns_nothing_from_its_successes() {
 }
 
 #[test]
+fn a_fixed_bulkhead_admits_as_many_calls_as_it_was_made_for() {
+    for cap in [1_u32, 2, 7] {
+        let (shared, policy) = (Bulkhead::new(), bulkhead(cap));
+        let admitted = (0..10).filter(|_| shared.admit(&policy, at(0)).is_ok()).count();
+        assert_eq!((admitted, policy.max_in_flight(), shared.limit(&policy)), (cap as usize, cap, cap));
+    }
+}
+
+#[test]
 fn a_learned_limit_is_kept_and_told_as_far_as_the_word_holds_it() {
     let cases = [(0, None), (1, Some(1)), (4_095, Some(4_095)), (4_096, Some(4_095)), (u32::MAX, Some(4_095))];
     for (given, kept) in cases {
@@ -318,6 +327,7 @@ fn h11_a_bulkhead_on_its_way_to_another_limit_is_not_fresh() {
         assert!(!entered.is_fresh(&policy), "a call is in flight");
         state = entered.settle(stamp.expect("there is a slot"), Outcome::Success, at(0), &policy).0;
         assert_eq!((state.limit(&policy), state.is_fresh(&policy)), (limit, false));
+        assert!(!Bulkhead::from_state(state).is_fresh(&policy));
     }
     assert!(state.is_fresh(&bulkhead(1)), "a fixed limit learns nothing");
 }

@@ -262,6 +262,24 @@ fn without_a_window_a_rate_trips_when_the_minimum_of_calls_fails_in_a_row() {
 }
 
 #[test]
+fn without_a_window_the_first_threshold_on_failures_counts_in_a_row_and_slow_calls_count_for_nothing() {
+    let sound = RateTrip { minimum_calls: 4, ..RateTrip::DEFAULT };
+    let none =
+        RateTrip { failure_rate_milli: None, slow_rate_milli: Some(1), slow_call: Duration::from_secs(1), ..sound };
+    let cases = [
+        (RateTrip { max_failures: Some(2), ..sound }, Some(2)),
+        (RateTrip { max_failures: Some(9), ..sound }, Some(4)),
+        (RateTrip { max_failures: Some(9), ..none }, Some(9)),
+        (none, None),
+    ];
+    for (trip, expected) in cases {
+        let (breaker, policy) = (Breaker::new(), rate(trip));
+        let tripped = (1..50).find(|_| call(&breaker, &policy, 0, 2 * SECOND, FAIL).is_some());
+        assert_eq!(tripped, expected, "{trip:?}");
+    }
+}
+
+#[test]
 fn a_restored_window_holds_what_the_snapshot_says() {
     let policy =
         rate(RateTrip { failure_rate_milli: Some(900), slow_call: Duration::from_secs(1), ..RateTrip::DEFAULT });

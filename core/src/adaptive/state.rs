@@ -291,3 +291,44 @@ const fn ticks_up(nanos: u64) -> u64 {
     let ticks = ticks(nanos.saturating_add((1 << TICK_BITS) - 1));
     if ticks < TIME.max() { ticks } else { TIME.max() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adaptive::AdaptiveConfig;
+    use crate::bucket::{BucketPolicy, Rate};
+
+    const NOW: u64 = 1_000_000;
+
+    /// 4.3 of the share in a tick: two ticks make the least gain.
+    fn policy() -> AdaptivePolicy {
+        let bucket = BucketPolicy::new(Rate::per_second(1), Tokens::whole(1_000)).expect("in range");
+        let config = AdaptiveConfig { climb: Duration::from_secs(64), ..AdaptiveConfig::DEFAULT };
+        AdaptivePolicy::new(config, &bucket).expect("in range")
+    }
+
+    fn rising(share: u32, since: u64) -> AdaptiveState {
+        AdaptiveState { share, mode: Mode::Rising { since } }
+    }
+
+    fn success(state: AdaptiveState, tick: u64) -> (AdaptiveState, Adjustment) {
+        state.settle(Outcome::Success, Instant::from_nanos(tick << TICK_BITS), &policy())
+    }
+
+    #[test]
+    fn a_gain_is_written_from_the_least_one_on_or_when_it_reaches_the_ceiling() {
+        let half = CEILING / 2;
+        assert_eq!(success(rising(half, NOW), NOW + 1), (rising(half, NOW), Adjustment::Kept), "4 is too little");
+        let raised = rising(half + LEAST_GAIN, NOW + 2);
+        assert_eq!(success(rising(half, NOW), NOW + 2), (raised, Adjustment::Raised));
+        let full = rising(CEILING, NOW + 1);
+        assert_eq!(success(rising(CEILING - 3, NOW), NOW + 1), (full, Adjustment::Raised));
+    }
+
+    #[test]
+    fn c2_a_reading_that_is_older_than_the_longest_gain_means_that_the_clock_went_back() {
+        let (late, back) = (NOW + policy().longest_gain(), NOW + policy().longest_gain() + 1);
+        assert_eq!(success(rising(99_999, late), NOW), (rising(99_999, late), Adjustment::Kept));
+        assert_eq!(success(rising(99_999, back), NOW), (rising(99_999, NOW), Adjustment::Kept), "it rises from here");
+    }
+}

@@ -139,7 +139,10 @@ fn open_wait(streak: u8) -> u64 {
 fn stamp(generation: u8, issued: u64) -> Stamp {
     let closed = BreakerState::restored(BreakerSnapshot { generation, ..snapshot(State::Closed) });
     match closed.admit(at(issued), &BreakerPolicy::DEFAULT).1 {
-        Admission::Admitted(stamp, None) => stamp,
+        Admission::Admitted(stamp, None) => {
+            assert_eq!((stamp.generation(), stamp.issued()), (generation, at(issued)), "a stamp tells what it holds");
+            stamp
+        }
         other => panic!("closed: {other:?}"),
     }
 }
