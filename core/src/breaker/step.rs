@@ -21,7 +21,7 @@
 //! 2. An outcome whose generation is not the current one is stale: it changes nothing.
 //! 3. A probe is as old as its ticket. At the age of a lease it has expired: whatever it reports is stale.
 //! 4. The slot of an expired probe returns when the *latest* probe expires: all of them are written off at once, by the
-//!    next admission, in a new generation.
+//!    next admission, in a new generation. The probes that have succeeded by then still count.
 //! 5. Time stands in the word only while Open or HalfOpen. Should `now` lie before it, the clock went back: the word
 //!    takes the new reading, so the wait starts anew, once, at the same length.
 //!    A reading that is merely late is taken for that too: it shortens an open wait, or the lease of the probes that are

@@ -43,6 +43,8 @@
 //! mark is never more than the burst, the debt cap and a *leeway* ahead: where it would be, a denial moves it down to
 //! that. The leeway is one burst's refill or one second, whichever is longer. This is the only denial that writes.
 //! Should the clock jump ahead again, what lies between counts as time that passed: it refills at most a burst.
+//! A refund or a cancel that fills the bucket fills it as of its own reading: one that is later finds it full, one that is
+//! earlier finds what had not flowed in by then.
 
 use super::booking::Booking;
 use super::demand::Demand;
