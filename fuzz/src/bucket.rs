@@ -14,7 +14,8 @@ pub struct Terms {
     pub per_nano: i128,
     /// The burst.
     pub burst: i128,
-    debt: i128,
+    /// The most that may be booked ahead.
+    pub debt: i128,
     /// By how much a level may be off: nothing where the policy is exact, 2 ns of refill where its rate is rounded.
     rounding: i128,
     /// The units that a nanosecond brings to the shipped bucket, rounded up.
