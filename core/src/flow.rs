@@ -88,6 +88,14 @@ mod tests {
     }
 
     #[test]
+    fn a_time_that_comes_out_even_is_not_rounded_up() {
+        for (milli, amount, nanos) in [(1_000, 1_000, 1_000_000_000), (10_000, 1_000, 100_000_000), (8, 1, 125_000_000)]
+        {
+            assert_eq!(Flow::per_second(milli).time_for(amount), nanos);
+        }
+    }
+
+    #[test]
     fn no_inflow_brings_nothing() {
         assert_eq!(Flow::per_second(0).within(u64::MAX), 0);
     }
