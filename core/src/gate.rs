@@ -56,6 +56,8 @@ pub struct Ask {
     pub now: Instant,
     /// What the call takes from each bucket, and what it must leave there. Default: one token.
     pub demand: Demand,
+    /// Whether the demand's tokens are taken already, by a booking: the bucket takes nothing more. Default: no.
+    pub booked: bool,
     /// A fresh uniform number, of which all 64 bits count. Only a throttle draws on it, and it refuses nobody while this
     /// is the default, the luckiest.
     pub random: u64,
@@ -66,7 +68,7 @@ pub struct Ask {
 impl Ask {
     /// A plain call at `now`.
     pub const fn at(now: Instant) -> Self {
-        Self { now, demand: Demand::plain(Tokens::ONE), random: u64::MAX, retry: false }
+        Self { now, demand: Demand::plain(Tokens::ONE), booked: false, random: u64::MAX, retry: false }
     }
 }
 

@@ -1,10 +1,9 @@
 //! `Attempt`: what a tool is told about the attempt that it makes, and `Progress`: how it says that it still works.
 
-use crate::IdempotencyKey;
+use crate::{CallOptions, IdempotencyKey, Sleep};
 use core::time::Duration;
 use std::sync::{Arc, OnceLock};
 use tokio::sync::Notify;
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 /// What a tool is told about the attempt that it makes.
@@ -57,6 +56,13 @@ impl Attempt {
         self.cancellation.get_or_init(CancellationToken::new).clone()
     }
 
+    /// Options for a call that this attempt makes: it has what is left of the deadline, and ends with this attempt.
+    ///
+    /// The idempotency key is not handed on: two calls that one attempt makes are two calls.
+    pub fn call_options(&self) -> CallOptions {
+        CallOptions { deadline: self.time_left, cancel: Some(self.cancellation()), ..CallOptions::default() }
+    }
+
     /// How the tool says that it still works, which starts its idle timeout anew. Cheap to clone.
     pub const fn progress(&self) -> &Progress {
         &self.progress
@@ -89,9 +95,21 @@ impl Progress {
     }
 
     /// The output of `future`, or `None` when it made no progress for as long as `limit`. It has been dropped by then.
-    pub(crate) async fn watch<F: Future>(&self, limit: Option<Duration>, future: F) -> Option<F::Output> {
+    pub(crate) async fn watch<C: Sleep, F: Future>(
+        &self,
+        clock: &C,
+        limit: Option<Duration>,
+        future: F,
+    ) -> Option<F::Output> {
         let (Some(limit), Some(watcher)) = (limit, &self.0) else { return Some(future.await) };
-        let stalled = async { while timeout(limit, watcher.notified()).await.is_ok() {} };
+        let progressed = async || {
+            tokio::select! {
+                biased; // what is made at the last moment counts
+                () = watcher.notified() => true,
+                () = clock.sleep(limit) => false,
+            }
+        };
+        let stalled = async { while progressed().await {} };
         tokio::select! {
             biased; // a future that is ready has not stalled
             output = future => Some(output),

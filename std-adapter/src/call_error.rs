@@ -1,19 +1,18 @@
 //! `CallError`: why a call did not succeed.
 
-use crate::{Classify, ErrorCategory, RetryHint};
+use crate::{Classify, ErrorCategory, Refusal, RetryHint};
 use core::error::Error;
 use core::time::Duration;
-use fusebox_core::Rejection;
 use std::fmt;
 
 /// Why a call did not succeed. `E` is the tool's own error.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum CallError<E> {
-    /// The circuit refused, and no attempt was made. The rejection names the part and when to return.
+    /// A circuit refused, and no attempt was made. The refusal names the part, whose it is, and when to return.
     ///
     /// Where an earlier attempt failed and only its retry was refused, the call ends with that attempt's error.
-    Rejected(Rejection),
+    Rejected(Refusal),
     /// The last attempt took longer than one attempt may.
     TimedOut {
         /// The limit it exceeded.
@@ -42,10 +41,10 @@ pub enum CallError<E> {
 }
 
 impl<E> CallError<E> {
-    /// The part that refused and when to return, where the circuit did.
-    pub const fn rejection(&self) -> Option<&Rejection> {
+    /// The part that refused and when to return, where a circuit did.
+    pub const fn refusal(&self) -> Option<&Refusal> {
         match self {
-            Self::Rejected(rejection) => Some(rejection),
+            Self::Rejected(refusal) => Some(refusal),
             _ => None,
         }
     }
@@ -75,7 +74,7 @@ impl<E: Classify> Classify for CallError<E> {
 
     fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Rejected(rejection) => rejection.retry_after(),
+            Self::Rejected(refusal) => refusal.retry_after(),
             Self::Failed(error) => error.retry_after(),
             _ => None,
         }
@@ -93,7 +92,7 @@ impl<E: Classify> Classify for CallError<E> {
 impl<E: fmt::Display> fmt::Display for CallError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Rejected(rejection) => rejection.fmt(f),
+            Self::Rejected(refusal) => refusal.fmt(f),
             Self::TimedOut { after } => write!(f, "timed out after {after:?}"),
             Self::Stalled { after } => write!(f, "no progress for {after:?}"),
             Self::DeadlineExceeded { after, last: None } => write!(f, "deadline of {after:?} exceeded"),
@@ -111,7 +110,7 @@ impl<E: fmt::Display> fmt::Display for CallError<E> {
 impl<E: Error + 'static> Error for CallError<E> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Rejected(rejection) => Some(rejection),
+            Self::Rejected(refusal) => Some(refusal),
             // its own message is shown as this error's, so the source is what lies behind it
             Self::Failed(error) => error.source(),
             Self::DeadlineExceeded { last, .. } => last.as_ref().map(|last| last as _),

@@ -19,12 +19,14 @@
 
 mod duration_text;
 mod error;
+mod hedge;
 mod policy;
 mod rate_text;
 mod retry_budget;
 
 pub use duration_text::DurationText;
 pub use error::ConfigError;
+pub(crate) use hedge::{HedgeDelay, HedgePolicy};
 pub(crate) use policy::LimitPolicy;
 pub use policy::Policy;
 pub use rate_text::RateText;

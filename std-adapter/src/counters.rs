@@ -50,6 +50,8 @@ counters! {
     attempts,
     /// Attempts after the first of their call.
     retries,
+    /// Attempts made beside one that took long.
+    hedges,
     /// Calls that gave up because the retry budget was used up.
     retries_over_budget,
     /// Calls that gave up because they were made within a call that is retried itself.

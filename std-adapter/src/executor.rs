@@ -38,11 +38,14 @@
 //! [`Execution::stopped`] says which. That a call is made within another one is known within its task, not across a
 //! `spawn`.
 
-mod admitted;
+mod admission;
 mod bounded;
 mod call;
 mod execution;
+mod latency;
+mod limiter;
 mod nested;
+mod parts;
 mod releases;
 mod retry;
 mod shared;
@@ -51,19 +54,27 @@ pub use execution::{Execution, FailedAttempt, Stopped};
 
 use crate::clock::TokioClock;
 use crate::counters::CounterSnapshot;
-use crate::{Attempt, CallError, CallOptions, Classify, Policy};
+use crate::{Attempt, CallError, CallOptions, Classify, Policy, Scope, Sleep};
+#[allow(unused_imports)]
+pub(crate) use admission::MOST_LIMITERS;
 use call::Call;
+use core::iter;
 use core::time::Duration;
 use fusebox_core::{CircuitSnapshot, Clock, Forced, RetryBudgetSnapshot, Wait};
+pub(crate) use limiter::Limiter;
 use shared::Shared;
 use std::sync::Arc;
 
-/// Runs calls to one dependency under one policy; share it by reference or in an `Arc`.
+/// Runs calls to one dependency under one policy; share it by reference or clone it, which shares its state.
 /// See the [module documentation](self).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Executor<C: Clock = TokioClock> {
     shared: Arc<Shared>,
-    policy: Policy,
+    /// The dependency's own limiter, the last that a call passes.
+    own: Arc<Limiter>,
+    /// Those that it shares with others, the outermost first.
+    above: Arc<[Arc<Limiter>]>,
+    policy: Arc<Policy>,
     clock: C,
 }
 
@@ -81,11 +92,11 @@ impl Executor {
     }
 }
 
-impl<C: Clock> Executor<C> {
+impl<C: Sleep> Executor<C> {
     /// A fresh circuit under `policy`, on a clock of your own.
     pub fn with_clock(policy: Policy, clock: C) -> Self {
-        let shared = Arc::new(Shared::new(&policy.limits));
-        Self::with_shared(shared, policy, clock)
+        let own = Arc::new(Limiter::new(Scope::Own, &policy.limits));
+        Self { shared: Arc::default(), own, above: Arc::default(), policy: Arc::new(policy), clock }
     }
 
     /// An executor under another policy that shares this one's circuit and counters: an open breaker stays open, a
@@ -98,15 +109,8 @@ impl<C: Clock> Executor<C> {
     where
         C: Clone,
     {
-        self.shared.change_limits(&policy.limits, self.clock.now());
-        Self::with_shared(Arc::clone(&self.shared), policy, self.clock.clone())
-    }
-
-    fn with_shared(shared: Arc<Shared>, policy: Policy, clock: C) -> Self {
-        if !policy.max_wait.is_zero() {
-            shared.releases.await_them();
-        }
-        Self { shared, policy, clock }
+        self.own.change_policy(&policy.limits, self.clock.now());
+        Self { policy: Arc::new(policy), ..self.clone() }
     }
 
     /// Runs one call with the default options. `tool` is called once per attempt.
@@ -148,21 +152,26 @@ impl<C: Clock> Executor<C> {
         }
     }
 
+    /// The limiters that a call passes, the outermost first.
+    fn limiters(&self) -> impl Iterator<Item = &Limiter> {
+        self.above.iter().chain(iter::once(&self.own)).map(Arc::as_ref)
+    }
+
     /// The policy.
-    pub const fn policy(&self) -> &Policy {
+    pub fn policy(&self) -> &Policy {
         &self.policy
     }
 
     /// The state of breaker, bulkhead and bucket.
     pub fn snapshot(&self) -> CircuitSnapshot {
-        self.shared.circuit.snapshot(&self.shared.limits.load().circuit, self.clock.now())
+        self.own.parts().snapshot(&self.own.policy(), self.clock.now())
     }
 
     /// Whether the breaker refuses calls, and how long at the latest.
     pub(crate) fn absence(&self) -> Option<Absence> {
         let now = self.clock.now();
-        let returns_in = match self.shared.breaker_refusal(now)? {
-            Wait::Release => self.shared.longest_refusal(now),
+        let returns_in = match self.own.breaker_refusal(now)? {
+            Wait::Release => self.own.longest_refusal(now),
             wait => wait.duration(),
         };
         Some(Absence { returns_in })
@@ -170,8 +179,8 @@ impl<C: Clock> Executor<C> {
 
     /// The state of the retry budget, where the policy has one.
     pub fn retry_budget(&self) -> Option<RetryBudgetSnapshot> {
-        let policy = self.shared.limits.load().retry_budget?;
-        Some(self.shared.retry_budget.snapshot(&policy, self.clock.now()))
+        let policy = self.own.policy().retry_budget?;
+        Some(self.own.parts().retry_budget().snapshot(&policy, self.clock.now()))
     }
 
     /// What has happened so far, as numbers.
@@ -181,13 +190,13 @@ impl<C: Clock> Executor<C> {
 
     /// Forces the breaker open or closed until [`Executor::reset`].
     pub fn force(&self, forced: Forced) {
-        self.shared.counters.count_transition(self.shared.circuit.breaker().force(forced));
-        self.shared.releases.announce();
+        self.shared.counters.count_transition(self.own.parts().force(forced));
+        self.own.releases().announce();
     }
 
     /// Closes the breaker, forced or not, and forgets what it has counted.
     pub fn reset(&self) {
-        self.shared.counters.count_transition(self.shared.circuit.breaker().reset());
-        self.shared.releases.announce();
+        self.shared.counters.count_transition(self.own.parts().reset());
+        self.own.releases().announce();
     }
 }

@@ -39,8 +39,10 @@ mod counters;
 pub mod executor;
 mod idempotency;
 mod options;
+mod refusal;
 pub mod registry;
 mod result;
+mod sleep;
 mod tool;
 mod tool_error;
 
@@ -51,14 +53,16 @@ pub use clock::{ManualClock, StdClock, TokioClock, TscClock};
 pub use config::{ConfigError, DurationText, Policy, PolicyConfig, RateText};
 pub use counters::CounterSnapshot;
 pub use executor::{Execution, Executor, FailedAttempt, Stopped};
-pub use fusebox_core::{Clock, Forced, Instant, Part, Priority, Rejection, RetryBudgetSnapshot, Wait};
+pub use fusebox_core::{Clock, Forced, Instant, Part, Priority, RetryBudgetSnapshot, Wait};
 pub use idempotency::IdempotencyKey;
 pub use options::CallOptions;
+pub use refusal::{Refusal, Scope};
 pub use registry::{
     AvailableTools, BreakerReport, BreakerStateName, Handle, Registry, RegistryError, ToolSnapshot, TypedCallError,
     UnavailableTool,
 };
 pub use result::{AttemptReport, CallResult, ErrorKind, ErrorReport, RefusedBy};
+pub use sleep::Sleep;
 pub use tool::{BoxFuture, Tool, Typed, WithAttempt, typed, with_attempt};
 pub use tool_error::{Classify, RetryHint, ToolError};
 

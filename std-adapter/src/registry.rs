@@ -28,12 +28,12 @@ pub use error::{RegistryError, TypedCallError};
 pub use handle::Handle;
 pub use snapshot::{BreakerReport, BreakerStateName, ToolSnapshot};
 
+use crate::Sleep;
 use crate::clock::TokioClock;
 use crate::tool::Tool;
 use crate::{CallError, CallOptions, CallResult, ConfigError, Executor, Policy, PolicyConfig, ToolError};
 use arc_swap::ArcSwap;
 use foldhash::fast::RandomState;
-use fusebox_core::Clock;
 use handle::Entry;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -45,7 +45,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 type Table<C> = HashMap<Arc<str>, Arc<Entry<C>>, RandomState>;
 
 /// Named tools, each under its own policy. See the [module documentation](self).
-pub struct Registry<C: Clock = TokioClock> {
+pub struct Registry<C: Sleep = TokioClock> {
     tools: ArcSwap<Table<C>>,
     /// Held while the table changes; lookups do not take it.
     editing: Mutex<()>,
@@ -85,7 +85,7 @@ impl Default for Registry {
     }
 }
 
-impl<C: Clock + Clone> Registry<C> {
+impl<C: Sleep + Clone> Registry<C> {
     /// An empty registry with defaults and a clock of your own.
     ///
     /// # Errors
@@ -211,13 +211,13 @@ impl<C: Clock + Clone> Registry<C> {
     }
 }
 
-fn insert<C: Clock>(tools: &mut Table<C>, entry: Entry<C>) -> Handle<C> {
+fn insert<C: Sleep>(tools: &mut Table<C>, entry: Entry<C>) -> Handle<C> {
     let entry = Arc::new(entry);
     tools.insert(Arc::clone(&entry.name), Arc::clone(&entry));
     Handle::new(entry)
 }
 
-impl<C: Clock> fmt::Debug for Registry<C> {
+impl<C: Sleep> fmt::Debug for Registry<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.tools.load().keys()).finish()
     }

@@ -165,7 +165,7 @@ impl From<&CallError<ToolError>> for ErrorReport {
             category: error.category(),
             message: error.to_string(),
             retry_after_ms: error.retry_after().map(millis_up),
-            by: error.rejection().map(|rejection| rejection.by.into()),
+            by: error.refusal().map(|refusal| refusal.by.into()),
         }
     }
 }

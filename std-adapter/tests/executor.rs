@@ -274,12 +274,12 @@ async fn a_breaker_that_opens_on_a_retry_does_not_hide_the_cause() {
     let execution = executor.run(&CallOptions::default(), tool).await;
     assert_eq!(execution.result.unwrap_err().to_string(), "disk full");
     assert_eq!((execution.attempts, execution.elapsed), (2, Duration::ZERO), "nothing is waited for in vain");
-    assert!(matches!(execution.stopped, Some(Stopped::Rejected(Rejection { by: Part::Breaker, .. }))));
+    assert!(matches!(execution.stopped, Some(Stopped::Rejected(Refusal { by: Part::Breaker, .. }))));
     let counters = executor.counters();
     assert_eq!((counters.failed, counters.rejected_by_breaker, counters.opened), (1, 0, 1));
 
     let refused = succeeding(&executor).await;
-    assert!(matches!(refused.result, Err(CallError::Rejected(Rejection { by: Part::Breaker, .. }))));
+    assert!(matches!(refused.result, Err(CallError::Rejected(Refusal { by: Part::Breaker, .. }))));
     assert_eq!(refused.attempts, 0);
 }
 
@@ -335,7 +335,7 @@ async fn f1_a_local_refusal_never_trips_the_breaker_and_costs_nothing() {
     let before = executor.snapshot();
     for _ in 0..100 {
         let error = succeeding(&executor).await.result.unwrap_err();
-        assert_eq!(error.rejection().map(|rejection| rejection.by), Some(Part::Bulkhead));
+        assert_eq!(error.refusal().map(|rejection| rejection.by), Some(Part::Bulkhead));
     }
     assert_eq!(executor.snapshot(), before);
     drop(holds_the_slot);
@@ -344,7 +344,7 @@ async fn f1_a_local_refusal_never_trips_the_breaker_and_costs_nothing() {
     let before = executor.snapshot();
     for _ in 0..100 {
         let error = succeeding(&executor).await.result.unwrap_err();
-        assert_eq!(error.rejection().map(|rejection| rejection.by), Some(Part::Bucket));
+        assert_eq!(error.refusal().map(|rejection| rejection.by), Some(Part::Bucket));
         assert_eq!(error.category(), ErrorCategory::CircuitOpen);
     }
     assert_eq!(executor.snapshot(), before);

@@ -87,7 +87,7 @@ async fn r1_a_replaced_tool_keeps_its_state_and_its_counters() {
     old.call(&Value::Null).await.expect_err("it fails");
     let new = registry.replace("search", answers("new"), &policy).expect("in range");
     let error = registry.call("search", &Value::Null).await.expect_err("the breaker is open");
-    assert_eq!(error.rejection().map(|rejection| rejection.by), Some(Part::Breaker));
+    assert_eq!(error.refusal().map(|rejection| rejection.by), Some(Part::Breaker));
     assert_eq!(new.snapshot(), old.snapshot());
     assert_eq!(new.snapshot().tokens, Some(9.0));
     assert_eq!(new.snapshot().counters.calls, 2);
@@ -232,7 +232,7 @@ async fn a_breaker_can_be_forced_by_hand() {
     let handle = registry.register("search", answers("page")).expect("the name is free");
     handle.force(Forced::Open);
     let error = handle.call(&Value::Null).await.unwrap_err();
-    assert_eq!(error.rejection().map(|rejection| rejection.wait), Some(Wait::Never));
+    assert_eq!(error.refusal().map(|rejection| rejection.wait), Some(Wait::Never));
     assert_eq!(handle.snapshot().breaker.expect("it has one").state, BreakerStateName::ForcedOpen);
     handle.reset();
     handle.call(&Value::Null).await.expect("it is closed again");

@@ -180,9 +180,10 @@ async fn the_causes_of_an_error_are_kept() {
     assert!(outer.is::<Outer>());
     assert_eq!(outer.source().expect("the cause of the cause").to_string(), "disk full");
 
-    let rejected = CallError::<ToolError>::Rejected(Rejection { by: Part::Bulkhead, wait: Wait::Release });
+    let rejected =
+        CallError::<ToolError>::Rejected(Refusal { by: Part::Bulkhead, wait: Wait::Release, scope: Scope::Own });
     assert_eq!(rejected.to_string(), "refused by the bulkhead");
-    assert!(rejected.source().is_some_and(|source| source.is::<Rejection>()));
+    assert!(rejected.source().is_some_and(|source| source.is::<Refusal>()));
 }
 
 #[test]

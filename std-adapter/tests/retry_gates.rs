@@ -135,7 +135,7 @@ async fn a_retry_that_the_circuit_refuses_goes_back_to_the_budget() {
     })));
     let before = balance(&executor);
     let execution = failing(&executor, RetryHint::ByCategory).await;
-    assert!(matches!(execution.stopped, Some(Stopped::Rejected(Rejection { by: Part::Bucket, .. }))));
+    assert!(matches!(execution.stopped, Some(Stopped::Rejected(Refusal { by: Part::Bucket, .. }))));
     assert_eq!(balance(&executor), before);
 }
 

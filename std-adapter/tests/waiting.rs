@@ -67,7 +67,7 @@ async fn a_call_that_cannot_get_its_tokens_in_time_is_refused_at_once() {
     let before = executor.snapshot();
     let (elapsed, execution) = call(&executor, Priority::Normal, 0).await.await.unwrap();
     assert_eq!(elapsed, Duration::ZERO);
-    let rejection = *execution.result.unwrap_err().rejection().expect("it was refused");
+    let rejection = execution.result.unwrap_err().refusal().cloned().expect("it was refused");
     assert_eq!((rejection.by, rejection.retry_after()), (Part::Bucket, Some(ms(500))));
     assert_eq!(execution.stopped, Some(Stopped::Rejected(rejection)));
     assert_eq!(executor.snapshot(), before, "F1");
@@ -79,7 +79,7 @@ async fn a_cost_above_the_burst_is_never_waited_for() {
     let executor = executor(json!({ "max_wait": "1h", "rate": { "limit": "2/s", "burst": 1 } }));
     let (elapsed, execution) = call(&executor, Priority::Low, 0).await.await.unwrap();
     assert_eq!(elapsed, Duration::ZERO);
-    assert_eq!(execution.result.unwrap_err().rejection().map(|rejection| rejection.wait), Some(Wait::Never));
+    assert_eq!(execution.result.unwrap_err().refusal().map(|rejection| rejection.wait), Some(Wait::Never));
 }
 
 #[tokio::test(start_paused = true)]
@@ -100,7 +100,7 @@ async fn a_call_gives_up_waiting_for_a_slot_after_max_wait() {
     let first = call(&executor, Priority::Normal, 400).await;
     let (elapsed, execution) = call(&executor, Priority::Normal, 100).await.await.unwrap();
     assert_eq!(elapsed, ms(300));
-    assert_eq!(execution.result.unwrap_err().rejection().map(|rejection| rejection.by), Some(Part::Bulkhead));
+    assert_eq!(execution.result.unwrap_err().refusal().map(|rejection| rejection.by), Some(Part::Bulkhead));
     assert_ends(first.await.unwrap(), 400);
     assert_eq!(executor.counters().rejected_by_bulkhead, 1);
     assert_balanced(&executor.counters(), 0);
@@ -115,24 +115,45 @@ async fn all_waits_of_a_call_together_are_no_longer_than_max_wait() {
     let (elapsed, execution) = call.await.unwrap();
     assert_eq!((elapsed, execution.attempts), (ms(300), 1));
     assert!(matches!(execution.result, Err(CallError::Failed(_))), "the cause is kept");
-    assert!(matches!(execution.stopped, Some(Stopped::Rejected(Rejection { by: Part::Bucket, .. }))));
+    assert!(matches!(execution.stopped, Some(Stopped::Rejected(Refusal { by: Part::Bucket, .. }))));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_waits_for_tokens_does_not_keep_a_slot_from_another() {
+async fn a_call_that_waits_for_tokens_keeps_no_slot() {
     let executor = executor(
         json!({ "max_wait": "1h", "bulkhead": { "max_in_flight": 1 }, "rate": { "limit": "1/10s", "burst": 1 } }),
     );
     assert_ends(call(&executor, Priority::High, 0).await.await.unwrap(), 0);
-    // there is half of what these need; the first of them finds a release that nobody waited for
-    let waits_for_tokens = [call(&executor, Priority::Normal, 0).await, call(&executor, Priority::Normal, 0).await];
-    let holds_the_slot = call(&executor, Priority::Critical, 1_000).await;
-    let waits_for_the_slot = call(&executor, Priority::Critical, 1_000).await;
-    assert_ends(holds_the_slot.await.unwrap(), 1_000);
-    assert_ends(waits_for_the_slot.await.unwrap(), 2_000);
-    for (call, millis) in waits_for_tokens.into_iter().zip([7_000, 17_000]) {
+    // there is half of what these need
+    let wait_for_tokens = [call(&executor, Priority::Normal, 0).await, call(&executor, Priority::Normal, 0).await];
+    assert_eq!(executor.snapshot().in_flight, 0);
+    for (call, millis) in wait_for_tokens.into_iter().zip([5_000, 15_000]) {
         assert_ends(call.await.unwrap(), millis);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_get_their_tokens_in_the_order_in_which_they_came() {
+    let executor = executor(json!({ "max_wait": "1h", "rate": { "limit": "1/s", "burst": 1 } }));
+    assert_ends(call(&executor, Priority::Normal, 0).await.await.unwrap(), 0);
+    let costs = [(Priority::Normal, 1_000), (Priority::Critical, 1_100), (Priority::Normal, 2_100)];
+    let mut waiting = Vec::new();
+    for (priority, _) in costs {
+        waiting.push(call(&executor, priority, 0).await);
+    }
+    for (call, (_, millis)) in waiting.into_iter().zip(costs) {
+        assert_ends(call.await.unwrap(), millis);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_gives_up_its_place_in_the_line_leaves_its_tokens_to_the_next() {
+    let executor = executor(json!({ "max_wait": "1h", "rate": { "limit": "1/s", "burst": 1 } }));
+    assert_ends(call(&executor, Priority::Normal, 0).await.await.unwrap(), 0);
+    let gives_up = call(&executor, Priority::Normal, 0).await;
+    gives_up.abort();
+    gives_up.await.expect_err("it was dropped while it waited");
+    assert_ends(call(&executor, Priority::Normal, 0).await.await.unwrap(), 1_000);
 }
 
 #[tokio::test(start_paused = true)]
@@ -167,7 +188,7 @@ async fn a_call_that_is_woken_and_gives_up_wakes_the_next() {
     assert_ends(holds_the_slot.await.unwrap(), 1_000);
     let (elapsed, execution) = lacks_tokens.await.unwrap();
     assert_eq!(elapsed, ms(1_000));
-    assert_eq!(execution.result.unwrap_err().rejection().map(|rejection| rejection.by), Some(Part::Bucket));
+    assert_eq!(execution.result.unwrap_err().refusal().map(|rejection| rejection.by), Some(Part::Bucket));
     assert_ends(has_its_tokens.await.unwrap(), 1_100);
 }
 
@@ -240,7 +261,7 @@ async fn a_probe_that_fails_is_told_to_all_that_wait_for_it() {
     for call in calls {
         let (elapsed, execution) = call.await.unwrap();
         assert_eq!(elapsed, ms(1_000), "the next wait, 10 s, is too long");
-        assert_eq!(execution.result.unwrap_err().rejection().map(|rejection| rejection.by), Some(Part::Breaker));
+        assert_eq!(execution.result.unwrap_err().refusal().map(|rejection| rejection.by), Some(Part::Breaker));
     }
 }
 
@@ -299,7 +320,7 @@ async fn a_call_whose_policy_does_not_retry_refusals_waits_for_nothing() {
     let _holds_the_slot = call(&executor, Priority::Normal, 1_000).await;
     let (elapsed, execution) = call(&executor, Priority::Normal, 0).await.await.unwrap();
     assert_eq!(elapsed, Duration::ZERO);
-    assert_eq!(execution.result.unwrap_err().rejection().map(|rejection| rejection.by), Some(Part::Bulkhead));
+    assert_eq!(execution.result.unwrap_err().refusal().map(|rejection| rejection.by), Some(Part::Bulkhead));
 }
 
 #[tokio::test(start_paused = true)]

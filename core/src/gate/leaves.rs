@@ -102,6 +102,9 @@ impl Gate for Gated<'_, TokenBucket, BucketPolicy> {
 
     #[inline]
     fn take(&self, ask: &Ask) -> Taken<Tokens> {
+        if ask.booked {
+            return Ok((ask.demand.cost, None));
+        }
         match self.state.try_acquire_as(self.policy, ask.now, ask.demand) {
             Ok(()) => Ok((ask.demand.cost, None)),
             Err(wait) => Err(Rejection { by: Part::Bucket, wait }),
@@ -109,7 +112,9 @@ impl Gate for Gated<'_, TokenBucket, BucketPolicy> {
     }
 
     fn undo(&self, ask: &Ask, tokens: Tokens) {
-        self.state.refund(self.policy, ask.now, tokens);
+        if !ask.booked {
+            self.state.refund(self.policy, ask.now, tokens);
+        }
     }
 
     #[inline]

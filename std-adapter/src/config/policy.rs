@@ -1,5 +1,6 @@
 //! `Policy`: a checked policy, ready to run calls under.
 
+use super::hedge::HedgePolicy;
 use super::{
     BackoffConfig, BreakerConfig, BulkheadConfig, ConfigError, DurationText, JitterConfig, PolicyConfig, RateConfig,
     RateText, retry_budget,
@@ -22,6 +23,7 @@ pub struct Policy {
     pub(crate) max_retries: u32,
     pub(crate) idempotent: bool,
     pub(crate) nested_retries: bool,
+    pub(crate) hedge: Option<HedgePolicy>,
     pub(crate) backoff: Backoff,
     categories: CategoryTable,
     effective: PolicyConfig,
@@ -32,6 +34,20 @@ pub struct Policy {
 pub(crate) struct LimitPolicy {
     pub(crate) circuit: CircuitPolicy,
     pub(crate) retry_budget: Option<RetryBudgetPolicy>,
+}
+
+impl LimitPolicy {
+    /// This policy, with the parts that it leaves out as they are in `other`.
+    pub(crate) fn or(&self, other: &Self) -> Self {
+        Self {
+            circuit: CircuitPolicy {
+                breaker: self.circuit.breaker.or(other.circuit.breaker),
+                bulkhead: self.circuit.bulkhead.or(other.circuit.bulkhead),
+                bucket: self.circuit.bucket.or(other.circuit.bucket),
+            },
+            retry_budget: self.retry_budget.or(other.retry_budget),
+        }
+    }
 }
 
 const DEFAULT_RATE: Rate = Rate::per_second(2);
@@ -68,7 +84,7 @@ impl Policy {
         let cancelled_trips = categories.rule(ErrorCategory::Cancelled).trips;
         let circuit = CircuitPolicy {
             breaker: breaker(&config.breaker, timeout, cancelled_trips)?,
-            bucket: bucket(&config.rate)?,
+            bucket: bucket(&config.rate, max_wait)?,
             bulkhead: bulkhead(&config.bulkhead)?,
         };
         let retry_budget = retry_budget::build(&config.retry_budget)?;
@@ -102,6 +118,7 @@ impl Policy {
             max_retries,
             idempotent,
             nested_retries,
+            hedge: None,
             backoff,
             categories,
             effective,
@@ -224,13 +241,23 @@ fn process_seed() -> u64 {
     *SEED
 }
 
-fn bucket(config: &RateConfig) -> Result<Option<BucketPolicy>, ConfigError> {
+fn bucket(config: &RateConfig, max_wait: Duration) -> Result<Option<BucketPolicy>, ConfigError> {
     if config.enabled == Some(false) {
         return Ok(None);
     }
     let rate = config.limit.map_or(DEFAULT_RATE, |text| text.0);
     let burst = milli("rate.burst", config.burst.unwrap_or(DEFAULT_BURST), MAX_BURST_MILLI)?;
-    BucketPolicy::new(rate, Tokens::milli(burst)).map(Some).map_err(|error| ConfigError::in_section("rate", error))
+    let policy =
+        BucketPolicy::new(rate, Tokens::milli(burst)).map_err(|error| ConfigError::in_section("rate", error))?;
+    Ok(Some(with_room_for_bookings(policy, max_wait)))
+}
+
+/// Lets as many tokens be booked ahead as come within `max_wait`, or as many as the bucket can owe where that is less.
+fn with_room_for_bookings(policy: BucketPolicy, max_wait: Duration) -> BucketPolicy {
+    let Rate { tokens, per } = policy.rate();
+    let milli = (u128::from(tokens) * 1_000).saturating_mul(max_wait.as_nanos()).div_ceil(per.as_nanos().max(1));
+    let debt = u64::try_from(milli).unwrap_or(u64::MAX);
+    (0..u64::BITS).find_map(|halved| policy.with_debt(Tokens::milli(debt >> halved)).ok()).unwrap_or(policy)
 }
 
 fn bulkhead(config: &BulkheadConfig) -> Result<Option<BulkheadPolicy>, ConfigError> {

@@ -1,5 +1,6 @@
 //! `Bounds`: runs a future no longer than a limit and no longer than its caller wants it.
 
+use crate::Sleep;
 use core::any::Any;
 use core::panic::AssertUnwindSafe;
 use core::time::Duration;
@@ -7,10 +8,11 @@ use futures_util::FutureExt;
 use tokio_util::sync::CancellationToken;
 
 /// What a future is bounded by.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Bounds<'a> {
-    pub(super) limit: Option<Duration>,
-    pub(super) cancel: Option<&'a CancellationToken>,
+#[derive(Debug)]
+pub(super) struct Bounds<'a, C> {
+    clock: &'a C,
+    limit: Option<Duration>,
+    cancel: Option<&'a CancellationToken>,
 }
 
 /// Why a future was cut short. It has been dropped by then.
@@ -20,7 +22,15 @@ pub(super) enum Cut {
     Cancelled,
 }
 
-impl Bounds<'_> {
+impl<'a, C: Sleep> Bounds<'a, C> {
+    pub(super) const fn new(clock: &'a C, limit: Option<Duration>, cancel: Option<&'a CancellationToken>) -> Self {
+        Self { clock, limit, cancel }
+    }
+
+    pub(super) const fn clock(&self) -> &'a C {
+        self.clock
+    }
+
     /// The future's output, unless a bound came first. A future that is ready at once never arms a timer.
     pub(super) async fn run<F: Future>(&self, future: F) -> Result<F::Output, Cut> {
         if self.cancel.is_some_and(CancellationToken::is_cancelled) {
@@ -28,7 +38,7 @@ impl Bounds<'_> {
         }
         let expired = async {
             match self.limit {
-                Some(limit) => tokio::time::sleep(limit).await,
+                Some(limit) => self.clock.sleep(limit).await,
                 None => core::future::pending().await,
             }
         };

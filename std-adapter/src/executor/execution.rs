@@ -1,8 +1,7 @@
 //! `Execution`: how a call went, attempt by attempt.
 
-use crate::{CallError, ErrorCategory};
+use crate::{CallError, ErrorCategory, Refusal};
 use core::time::Duration;
-use fusebox_core::Rejection;
 
 /// How a call went.
 #[derive(Debug)]
@@ -18,6 +17,48 @@ pub struct Execution<T, E> {
     pub failures: Vec<FailedAttempt>,
     /// Why there was no further attempt; `None` for a call that succeeded.
     pub stopped: Option<Stopped>,
+    /// The error that a fallback stood in for; the result is the fallback's then.
+    pub fallback_for: Option<CallError<E>>,
+    pub(crate) unavailable: bool,
+}
+
+impl<T, E> Execution<T, E> {
+    /// Whether the dependency could not serve the call: its circuit refused, or it ended with an error that counts against
+    /// the dependency. Only then does it help to ask elsewhere.
+    pub const fn is_unavailable(&self) -> bool {
+        self.unavailable
+    }
+
+    /// The same execution, with an answer from elsewhere where the dependency could not serve the call: a cached value, a
+    /// default, another service. Where that fails too the first error stays, which tells more.
+    ///
+    /// ```
+    /// use fusebox::{CallOptions, ErrorCategory, Executor, Policy, ToolError};
+    ///
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
+    /// # runtime.block_on(async {
+    /// let executor = Executor::new(Policy::default());
+    /// let live = async |_| Err::<u32, _>(ToolError::new(ErrorCategory::ServiceUnavailable, "maintenance"));
+    /// let execution = executor.run(&CallOptions::default(), live).await;
+    /// let execution = execution.or_else(async |_| Ok(42)).await;
+    /// assert_eq!(execution.result.ok(), Some(42));
+    /// assert!(execution.fallback_for.is_some());
+    /// # });
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub async fn or_else<F>(self, fallback: F) -> Self
+    where
+        F: AsyncFnOnce(&CallError<E>) -> Result<T, E>,
+    {
+        match self.result {
+            Err(error) if self.unavailable => match fallback(&error).await {
+                Ok(output) => Self { result: Ok(output), fallback_for: Some(error), ..self },
+                Err(_) => Self { result: Err(error), ..self },
+            },
+            result => Self { result, ..self },
+        }
+    }
 }
 
 /// An attempt that failed.
@@ -31,7 +72,7 @@ pub struct FailedAttempt {
 }
 
 /// Why a call made no further attempt.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Stopped {
     /// Errors of this kind are not retried.
@@ -50,8 +91,8 @@ pub enum Stopped {
     RetryAfterTooLong,
     /// The deadline has passed, or would pass before the next attempt.
     Deadline,
-    /// The circuit refused the next attempt for longer than the call may wait.
-    Rejected(Rejection),
+    /// A circuit refused the next attempt for longer than the call may wait.
+    Rejected(Refusal),
     /// The call was cancelled through its token.
     Cancelled,
 }

@@ -1,4 +1,4 @@
-//! `Releases`: tells calls that wait for their circuit when there may be room again.
+//! `Releases`: tells calls that wait for a limiter when there may be room again.
 //!
 //! A release wakes one call, the one that has waited longest. A call that was woken wakes the next one if there is
 //! still room after it has asked, whether it was admitted or gave up. So all go that can, in their order, and a release
@@ -8,28 +8,29 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
-/// Where calls wait for others to end. Shared by the executors of one circuit.
+/// Where calls wait for others to end.
 #[derive(Debug, Default)]
-pub(super) struct Releases {
+pub(crate) struct Releases {
     notify: Notify,
-    /// Whether any of the executors has calls that wait; it stays set.
+    /// Whether a call has ever waited; it stays set.
     awaited: AtomicBool,
 }
 
 impl Releases {
-    /// From now on some calls wait.
-    pub(super) fn await_them(&self) {
-        self.awaited.store(true, Ordering::Relaxed);
-    }
-
-    /// The next release. It counts from `enable` or the first poll on.
-    pub(super) fn next(&self) -> Notified<'_> {
+    /// The next release. It counts from `enable` or the first poll on; ask again after it, because a release before that
+    /// is missed.
+    pub(crate) fn next(&self) -> Notified<'_> {
+        self.awaited.store(true, Ordering::SeqCst);
         self.notify.notified()
     }
 
-    /// Wakes the call that has waited longest. One load where no call ever waits.
-    pub(super) fn announce(&self) {
-        if self.awaited.load(Ordering::Relaxed) {
+    pub(crate) fn are_awaited(&self) -> bool {
+        self.awaited.load(Ordering::SeqCst)
+    }
+
+    /// Wakes the call that has waited longest. One load where no call ever waited.
+    pub(crate) fn announce(&self) {
+        if self.are_awaited() {
             self.notify.notify_one();
         }
     }

@@ -13,10 +13,9 @@ pub(super) struct Retry<'a, C: Clock> {
 impl<'a, C: Clock> Retry<'a, C> {
     /// Takes a retry from the budget; `None` when it has none left. Without a budget every retry is granted.
     pub(super) fn withdraw(executor: &'a Executor<C>, now: Instant) -> Option<Self> {
-        let shared = &executor.shared;
-        let granted = match &shared.limits.load().retry_budget {
+        let granted = match &executor.own.policy().retry_budget {
             Some(policy) => {
-                shared.retry_budget.try_withdraw(policy, now).ok()?;
+                executor.own.parts().retry_budget().try_withdraw(policy, now).ok()?;
                 true
             }
             None => false,
@@ -32,11 +31,11 @@ impl<'a, C: Clock> Retry<'a, C> {
 
 impl<C: Clock> Drop for Retry<'_, C> {
     fn drop(&mut self) {
-        let shared = &self.executor.shared;
+        let own = &self.executor.own;
         if self.granted
-            && let Some(policy) = &shared.limits.load().retry_budget
+            && let Some(policy) = &own.policy().retry_budget
         {
-            shared.retry_budget.refund(policy, self.executor.clock.now());
+            own.parts().retry_budget().refund(policy, self.executor.clock.now());
         }
     }
 }

@@ -1,8 +1,8 @@
 //! `AvailableTools`: which tools an agent may be offered now, and when the others return.
 
 use super::handle::Entry;
+use crate::Sleep;
 use crate::executor::Absence;
-use fusebox_core::Clock;
 use serde::{Deserialize, Serialize};
 
 /// The tools of a registry at one moment, by name.
@@ -27,7 +27,7 @@ pub struct UnavailableTool {
 }
 
 impl AvailableTools {
-    pub(super) fn of<'a, C: Clock + 'a>(entries: impl Iterator<Item = &'a Entry<C>>) -> Self {
+    pub(super) fn of<'a, C: Sleep + 'a>(entries: impl Iterator<Item = &'a Entry<C>>) -> Self {
         let mut tools = Self::default();
         for entry in entries {
             let name = entry.name.to_string();

@@ -1,33 +1,34 @@
 //! `Handle`: a tool that was looked up once.
 
 use super::snapshot::ToolSnapshot;
+use crate::Sleep;
 use crate::clock::TokioClock;
 use crate::tool::Tool;
 use crate::{CallError, CallOptions, CallResult, Execution, Executor, Policy, ToolError};
-use fusebox_core::{Clock, Forced};
+use fusebox_core::Forced;
 use serde_json::Value;
 use std::fmt;
 use std::sync::Arc;
 
 /// A registered tool with its circuit.
-pub(super) struct Entry<C: Clock> {
+pub(super) struct Entry<C: Sleep> {
     pub(super) name: Arc<str>,
     pub(super) executor: Executor<C>,
     tool: Box<dyn Tool>,
 }
 
-impl<C: Clock> Entry<C> {
+impl<C: Sleep> Entry<C> {
     pub(super) fn new(name: &str, tool: impl Tool, executor: Executor<C>) -> Self {
         Self { name: name.into(), executor, tool: Box::new(tool) }
     }
 }
 
 /// A tool that was looked up once. Cheap to clone; it keeps the tool alive, also after `remove`.
-pub struct Handle<C: Clock = TokioClock> {
+pub struct Handle<C: Sleep = TokioClock> {
     entry: Arc<Entry<C>>,
 }
 
-impl<C: Clock> Handle<C> {
+impl<C: Sleep> Handle<C> {
     pub(super) const fn new(entry: Arc<Entry<C>>) -> Self {
         Self { entry }
     }
@@ -77,13 +78,13 @@ impl<C: Clock> Handle<C> {
     }
 }
 
-impl<C: Clock> Clone for Handle<C> {
+impl<C: Sleep> Clone for Handle<C> {
     fn clone(&self) -> Self {
         Self { entry: Arc::clone(&self.entry) }
     }
 }
 
-impl<C: Clock> fmt::Debug for Handle<C> {
+impl<C: Sleep> fmt::Debug for Handle<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Handle").field(&self.entry.name).finish()
     }

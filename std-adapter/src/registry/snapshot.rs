@@ -1,8 +1,9 @@
 //! `ToolSnapshot`: a tool's state and counters as data, to show and to log.
 
 use super::handle::Entry;
+use crate::Sleep;
 use crate::counters::CounterSnapshot;
-use fusebox_core::{Clock, State, Tokens};
+use fusebox_core::{State, Tokens};
 use serde::{Deserialize, Serialize};
 
 /// A tool's state and counters at one moment. Times are relative to that moment.
@@ -74,7 +75,7 @@ impl From<State> for BreakerStateName {
 }
 
 impl ToolSnapshot {
-    pub(super) fn of<C: Clock>(entry: &Entry<C>) -> Self {
+    pub(super) fn of<C: Sleep>(entry: &Entry<C>) -> Self {
         let circuit = entry.executor.snapshot();
         let breaker = circuit.breaker.map(|breaker| BreakerReport {
             state: breaker.state.into(),

@@ -1,0 +1,158 @@
+//! One attempt: begun, bounded while it runs, and settled by how it ended.
+
+use super::super::admission::Admitted;
+use super::super::bounded::{Bounds, Cut};
+use super::super::execution::FailedAttempt;
+use super::super::{Executor, nested};
+use super::{Call, shorter};
+use crate::counters::add_one;
+use crate::{Attempt, CallError, CallOptions, Classify, ErrorCategory, IdempotencyKey, Progress, Sleep};
+use core::time::Duration;
+use fusebox_core::{Instant, Outcome};
+use std::pin::pin;
+
+/// How many failed attempts a call remembers one by one.
+const REMEMBERED_FAILURES: usize = 32;
+
+/// An attempt under way.
+#[derive(Debug)]
+pub(super) struct Started<'a, C: Sleep> {
+    admitted: Admitted<'a, C>,
+    begun: Instant,
+    /// What was left of the deadline when it began.
+    time_left: Option<Duration>,
+    bounds: Bounds<'a, C>,
+    progress: Progress,
+    idle_timeout: Option<Duration>,
+    /// Whether it will be made again if it fails.
+    retried: bool,
+}
+
+/// How an attempt ended: cut short, with a panic's message, stalled, or by the tool itself.
+pub(super) type Ended<T, E> = Result<Result<Option<Result<T, E>>, String>, Cut>;
+
+impl<'a, C: Sleep> Call<'a, C> {
+    /// Makes one attempt, and where calls are hedged others beside it, and settles them.
+    pub(in super::super) async fn attempt<T, E, F, Fut>(
+        &mut self,
+        admitted: Admitted<'a, C>,
+        tool: &mut F,
+    ) -> Result<T, CallError<E>>
+    where
+        E: Classify,
+        F: FnMut(Attempt) -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        if let Some(hedging) = self.hedging() {
+            return self.hedged(admitted, tool, hedging).await;
+        }
+        let (started, attempt) = self.begin(admitted);
+        let ended = {
+            // pinned here, because each future that owned another one would double its size
+            let running = pin!(nested::attempt(started.retried, async { tool(attempt).await }));
+            started.run(running).await
+        };
+        self.conclude(started, ended)
+    }
+
+    /// Begins an attempt: everything but running it.
+    pub(super) fn begin(&mut self, admitted: Admitted<'a, C>) -> (Started<'a, C>, Attempt) {
+        let Executor { shared, policy, clock, .. } = self.executor;
+        let options: &'a CallOptions = self.options;
+        add_one(&shared.counters.attempts);
+        if self.attempts > 0 {
+            add_one(&shared.counters.retries);
+        }
+        self.attempts = self.attempts.saturating_add(1);
+        if let Some(retry) = self.retry.take() {
+            retry.made();
+        }
+        let time_left = self.time_left();
+        let key = self.key.get_or_insert_with(IdempotencyKey::random).clone();
+        let progress = if policy.idle_timeout.is_some() { Progress::watched() } else { Progress::default() };
+        let attempt = Attempt::new(self.attempts, time_left, key, progress.clone());
+        let bounds = Bounds::new(clock, shorter(Some(policy.timeout), time_left), options.cancel.as_ref());
+        let retried = self.nested || policy.max_retries > 0;
+        (
+            Started {
+                admitted,
+                begun: self.now,
+                time_left,
+                bounds,
+                progress,
+                idle_timeout: policy.idle_timeout,
+                retried,
+            },
+            attempt,
+        )
+    }
+
+    /// Settles an attempt that has ended.
+    pub(super) fn conclude<T, E: Classify>(
+        &mut self,
+        mut started: Started<'a, C>,
+        ended: Ended<T, E>,
+    ) -> Result<T, CallError<E>> {
+        let Executor { shared, policy, clock, own, .. } = self.executor;
+        self.now = clock.now();
+        let elapsed = self.now.saturating_since(started.begun);
+        let error = match ended {
+            Ok(Ok(Some(Ok(output)))) => {
+                started.admitted.settle(Outcome::Success, self.now);
+                if policy.hedge.is_some() {
+                    shared.latency.record(elapsed);
+                }
+                return Ok(output);
+            }
+            Ok(Ok(Some(Err(error)))) => CallError::Failed(error),
+            Ok(Ok(None)) => CallError::Stalled { after: policy.idle_timeout.unwrap_or_default() },
+            Ok(Err(message)) => CallError::Panicked(message),
+            Err(Cut::Cancelled) => CallError::Cancelled,
+            Err(Cut::Expired) => match (started.time_left, self.deadline) {
+                (Some(left), Some(deadline)) if left < policy.timeout => {
+                    CallError::DeadlineExceeded { after: deadline, last: None }
+                }
+                _ => CallError::TimedOut { after: policy.timeout },
+            },
+        };
+        match error {
+            CallError::Failed(_) | CallError::Panicked(_) => started.admitted.spend(),
+            CallError::TimedOut { .. } | CallError::Stalled { .. } | CallError::DeadlineExceeded { .. } => {
+                add_one(&shared.counters.timeouts);
+            }
+            _ => {}
+        }
+        let category = error.category();
+        started.admitted.settle(self.outcome(category), self.now);
+        if let Some(wait) = error.retry_after() {
+            own.slow_down(self.now, wait);
+        }
+        if self.failures.len() < REMEMBERED_FAILURES {
+            self.failures.push(FailedAttempt { category, elapsed });
+        }
+        Err(error)
+    }
+
+    fn outcome(&self, category: ErrorCategory) -> Outcome {
+        match category {
+            ErrorCategory::Cancelled => Outcome::Cancelled,
+            category if self.executor.policy.rule(category).trips => Outcome::Failure,
+            _ => Outcome::Ignored,
+        }
+    }
+}
+
+impl<C: Sleep> Started<'_, C> {
+    /// Runs the tool within the attempt's bounds.
+    pub(super) async fn run<T, E, Fut>(&self, running: Fut) -> Ended<T, E>
+    where
+        Fut: Future<Output = Result<T, E>>,
+    {
+        let Self { bounds, progress, .. } = self;
+        bounds.run_caught(progress.watch(bounds.clock(), self.idle_timeout, running)).await
+    }
+
+    pub(super) const fn is_retried(&self) -> bool {
+        self.retried
+    }
+}
