@@ -18,6 +18,7 @@ use std::fmt;
 ///
 /// Each cell can be changed per tool, see [`PolicyConfig::categories`](crate::PolicyConfig).
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[cfg_attr(feature = "config-file", derive(schemars::JsonSchema), schemars(description = "The kind of an error."))]
 #[non_exhaustive]
 pub enum ErrorCategory {
     /// The tool could not be reached.
@@ -128,6 +129,7 @@ pub struct CategoryRule {
 /// A change to a [`CategoryRule`]; what is absent stays as it is.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(feature = "config-file", derive(schemars::JsonSchema))]
 pub struct CategoryChange {
     /// Whether it counts against the tool.
     #[serde(skip_serializing_if = "Option::is_none")]

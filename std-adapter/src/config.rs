@@ -20,16 +20,25 @@
 mod duration_text;
 mod error;
 mod hedge;
+mod errors;
+mod field_path;
 mod policy;
 mod rate_text;
+mod registry;
 mod retry_budget;
+mod size_text;
+#[cfg(feature = "config-file")]
+mod text_schemas;
 
 pub use duration_text::DurationText;
 pub use error::ConfigError;
 pub(crate) use hedge::{HedgeDelay, HedgePolicy};
+pub use errors::ConfigErrors;
 pub(crate) use policy::LimitPolicy;
 pub use policy::Policy;
 pub use rate_text::RateText;
+pub use registry::{DecisionConfig, KeyedConfig, RegistryConfig, RuleConfig, SharedLimitsConfig, ToolConfig};
+pub use size_text::SizeText;
 
 use crate::category::{CategoryChange, ErrorCategory};
 use fusebox_core::Jitter;
@@ -43,6 +52,7 @@ use std::collections::BTreeMap;
 /// another way to write `timeout` and `backoff.base`.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(feature = "config-file", derive(schemars::JsonSchema))]
 pub struct PolicyConfig {
     /// The longest that one attempt may take, 1 ms to 365 days. Default: `"30s"`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -98,6 +108,7 @@ pub struct PolicyConfig {
 /// The wait before a retry: `base x factor^n`, never above `cap`, jittered downwards.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(feature = "config-file", derive(schemars::JsonSchema))]
 pub struct BackoffConfig {
     /// The wait before the first retry, 0 to 365 days. Default: `"500ms"`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -118,6 +129,7 @@ pub struct BackoffConfig {
 /// after a while.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(feature = "config-file", derive(schemars::JsonSchema))]
 pub struct RetryBudgetConfig {
     /// Whether there is a budget. Default: true.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -140,6 +152,7 @@ pub struct RetryBudgetConfig {
 /// When to stop calling a tool that keeps failing, and how to try again.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(feature = "config-file", derive(schemars::JsonSchema))]
 pub struct BreakerConfig {
     /// Whether there is a breaker. Default: true.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -177,6 +190,7 @@ pub struct BreakerConfig {
 /// How many calls may go per time.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(feature = "config-file", derive(schemars::JsonSchema))]
 pub struct RateConfig {
     /// Whether there is a limit. Default: true.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -192,6 +206,7 @@ pub struct RateConfig {
 /// How many calls may be in flight.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(feature = "config-file", derive(schemars::JsonSchema))]
 pub struct BulkheadConfig {
     /// Whether there is a limit. Default: whether `max_in_flight` is given.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -204,6 +219,7 @@ pub struct BulkheadConfig {
 /// How a wait is randomised; never above itself.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "config-file", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub enum JitterConfig {
     /// Not at all.

@@ -50,7 +50,7 @@ pub use attempt::{Attempt, Progress};
 pub use call_error::CallError;
 pub use category::{CategoryChange, CategoryRule, ErrorCategory};
 pub use clock::{ManualClock, StdClock, TokioClock, TscClock};
-pub use config::{ConfigError, DurationText, Policy, PolicyConfig, RateText};
+pub use config::{ConfigError, ConfigErrors, DurationText, Policy, PolicyConfig, RateText, RegistryConfig, ToolConfig};
 pub use counters::CounterSnapshot;
 pub use executor::{Execution, Executor, FailedAttempt, Stopped};
 pub use fusebox_core::{Clock, Forced, Instant, Part, Priority, RetryBudgetSnapshot, Wait};
