@@ -25,6 +25,7 @@
 //! | [`Executor`] | one dependency under one policy, generic in output and error |
 //! | [`PolicyConfig`], [`Policy`] | the policy as a person writes it, and checked |
 //! | [`ErrorCategory`], [`Classify`] | what kind of error ended an attempt, and what follows from it |
+//! | [`Rules`] | who may call what |
 //! | [`CallError`], [`CallResult`] | how a call ended, as an error and as data |
 //! | [`TokioClock`], [`StdClock`], [`TscClock`], [`ManualClock`] | where the time comes from |
 //!
@@ -43,6 +44,11 @@ mod refusal;
 pub mod registry;
 mod result;
 mod sleep;
+#[cfg_attr(not(test), expect(dead_code, reason = "the registry is to call it"))]
+mod output_size;
+pub mod rules;
+#[cfg(feature = "json-schema")]
+pub mod schema;
 mod tool;
 mod tool_error;
 
@@ -63,6 +69,9 @@ pub use registry::{
 };
 pub use result::{AttemptReport, CallResult, ErrorKind, ErrorReport, RefusedBy};
 pub use sleep::Sleep;
+pub use rules::{Decision, Rule, Rules, Verdict};
+#[cfg(feature = "json-schema")]
+pub use schema::{Schema, SchemaError, Violation, Violations};
 pub use tool::{BoxFuture, Tool, Typed, WithAttempt, typed, with_attempt};
 pub use tool_error::{Classify, RetryHint, ToolError};
 
