@@ -120,7 +120,8 @@ impl Run {
         let Call { id, tool, args, priority, deadline, idempotency_key } = call;
         let deadline = deadline.map(|deadline| deadline.0);
         let idempotency_key = idempotency_key.map(IdempotencyKey::new);
-        let options = CallOptions { priority, deadline, cancel: Some(cancel), idempotency_key };
+        let options =
+            CallOptions { priority, deadline, cancel: Some(cancel), idempotency_key, ..CallOptions::default() };
         let result = self.registry.run(&tool, &args, &options).await;
         self.report(Outcome::of_call(line, id, tool, result), &results).await;
         drop(slot); // only now: a slow reader of the results slows the calls down

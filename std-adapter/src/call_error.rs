@@ -38,6 +38,13 @@ pub enum CallError<E> {
     Cancelled,
     /// No tool has this name.
     UnknownTool(String),
+    /// The arguments are not what the tool's JSON Schema allows; no attempt was made. What is wrong, in words.
+    InvalidArgs(String),
+    /// The registry's rules do not let this caller call the tool; no attempt was made. Which rule, in words.
+    Denied(String),
+    /// The registry's rules let this caller call the tool once somebody has approved it; no attempt was made. Which rule, in
+    /// words.
+    NeedsApproval(String),
 }
 
 impl<E> CallError<E> {
@@ -69,6 +76,8 @@ impl<E: Classify> Classify for CallError<E> {
             Self::Panicked(_) => ErrorCategory::ExecutionError,
             Self::Cancelled => ErrorCategory::Cancelled,
             Self::UnknownTool(_) => ErrorCategory::ToolNotFound,
+            Self::InvalidArgs(_) => ErrorCategory::InvalidParameters,
+            Self::Denied(_) | Self::NeedsApproval(_) => ErrorCategory::PermissionDenied,
         }
     }
 
@@ -82,7 +91,11 @@ impl<E: Classify> Classify for CallError<E> {
 
     fn retry_hint(&self) -> RetryHint {
         match self {
-            Self::Rejected(_) | Self::UnknownTool(_) => RetryHint::NothingDone,
+            Self::Rejected(_)
+            | Self::UnknownTool(_)
+            | Self::InvalidArgs(_)
+            | Self::Denied(_)
+            | Self::NeedsApproval(_) => RetryHint::NothingDone,
             Self::Failed(error) => error.retry_hint(),
             _ => RetryHint::ByCategory,
         }
@@ -103,6 +116,8 @@ impl<E: fmt::Display> fmt::Display for CallError<E> {
             Self::Panicked(message) => write!(f, "panicked: {message}"),
             Self::Cancelled => f.write_str("cancelled"),
             Self::UnknownTool(name) => write!(f, "there is no tool named {name:?}"),
+            Self::InvalidArgs(problems) => write!(f, "the arguments are not allowed: {problems}"),
+            Self::Denied(why) | Self::NeedsApproval(why) => f.write_str(why),
         }
     }
 }
@@ -118,7 +133,10 @@ impl<E: Error + 'static> Error for CallError<E> {
             | Self::Stalled { .. }
             | Self::Panicked(_)
             | Self::Cancelled
-            | Self::UnknownTool(_) => None,
+            | Self::UnknownTool(_)
+            | Self::InvalidArgs(_)
+            | Self::Denied(_)
+            | Self::NeedsApproval(_) => None,
         }
     }
 }

@@ -19,9 +19,9 @@
 
 mod duration_text;
 mod error;
-mod hedge;
 mod errors;
 mod field_path;
+mod hedge;
 mod policy;
 mod rate_text;
 mod registry;
@@ -32,11 +32,13 @@ mod text_schemas;
 
 pub use duration_text::DurationText;
 pub use error::ConfigError;
-pub(crate) use hedge::{HedgeDelay, HedgePolicy};
 pub use errors::ConfigErrors;
+pub(crate) use field_path::member;
+pub(crate) use hedge::{HedgeDelay, HedgePolicy};
 pub(crate) use policy::LimitPolicy;
 pub use policy::Policy;
 pub use rate_text::RateText;
+pub(crate) use registry::MOST_GROUPS;
 pub use registry::{DecisionConfig, KeyedConfig, RegistryConfig, RuleConfig, SharedLimitsConfig, ToolConfig};
 pub use size_text::SizeText;
 

@@ -14,8 +14,8 @@ macro_rules! counters {
 
         /// What has happened at one executor since it was created.
         ///
-        /// Every call that has ended is in exactly one of `succeeded`, `failed`, `cancelled` and the three `rejected_by`
-        /// counts; `calls` minus their sum is in progress.
+        /// Every call that has ended is in exactly one of `succeeded`, `failed`, `cancelled`, `denied`, `invalid_args` and
+        /// the `rejected_by` counts; `calls` minus their sum is in progress.
         #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
         #[non_exhaustive]
         pub struct CounterSnapshot {
@@ -46,6 +46,12 @@ counters! {
     rejected_by_bucket,
     /// Calls that were cancelled or dropped.
     cancelled,
+    /// Calls that the registry's rules did not let through.
+    denied,
+    /// Calls whose arguments did not fit the tool's JSON Schema.
+    invalid_args,
+    /// Calls that could not be served and were answered by the tool's fallback.
+    fallbacks,
     /// Attempts begun.
     attempts,
     /// Attempts after the first of their call.

@@ -42,6 +42,7 @@ mod admission;
 mod bounded;
 mod call;
 mod execution;
+mod keyed;
 mod latency;
 mod limiter;
 mod nested;
@@ -51,16 +52,17 @@ mod retry;
 mod shared;
 
 pub use execution::{Execution, FailedAttempt, Stopped};
+pub use keyed::KeyedExecutor;
 
 use crate::clock::TokioClock;
-use crate::counters::CounterSnapshot;
+use crate::counters::{CounterSnapshot, Counters};
 use crate::{Attempt, CallError, CallOptions, Classify, Policy, Scope, Sleep};
-#[allow(unused_imports)]
 pub(crate) use admission::MOST_LIMITERS;
 use call::Call;
 use core::iter;
 use core::time::Duration;
 use fusebox_core::{CircuitSnapshot, Clock, Forced, RetryBudgetSnapshot, Wait};
+pub(crate) use keyed::KeyedPolicy;
 pub(crate) use limiter::Limiter;
 use shared::Shared;
 use std::sync::Arc;
@@ -74,6 +76,8 @@ pub struct Executor<C: Clock = TokioClock> {
     own: Arc<Limiter>,
     /// Those that it shares with others, the outermost first.
     above: Arc<[Arc<Limiter>]>,
+    /// The one whose retry budget pays for retries.
+    payer: Arc<Limiter>,
     policy: Arc<Policy>,
     clock: C,
 }
@@ -95,8 +99,9 @@ impl Executor {
 impl<C: Sleep> Executor<C> {
     /// A fresh circuit under `policy`, on a clock of your own.
     pub fn with_clock(policy: Policy, clock: C) -> Self {
-        let own = Arc::new(Limiter::new(Scope::Own, &policy.limits));
-        Self { shared: Arc::default(), own, above: Arc::default(), policy: Arc::new(policy), clock }
+        let own = Arc::new(Limiter::new(Scope::Own, Arc::new(policy.limits)));
+        let payer = Arc::clone(&own);
+        Self { shared: Arc::default(), own, above: Arc::default(), payer, policy: Arc::new(policy), clock }
     }
 
     /// An executor under another policy that shares this one's circuit and counters: an open breaker stays open, a
@@ -109,8 +114,13 @@ impl<C: Sleep> Executor<C> {
     where
         C: Clone,
     {
-        self.own.change_policy(&policy.limits, self.clock.now());
+        self.own.change_policy(Arc::new(policy.limits), self.clock.now());
         Self { policy: Arc::new(policy), ..self.clone() }
+    }
+
+    /// The same executor below other limiters, the outermost first.
+    pub(crate) fn under(self, above: Arc<[Arc<Limiter>]>) -> Self {
+        Self { above, ..self }
     }
 
     /// Runs one call with the default options. `tool` is called once per attempt.
@@ -162,6 +172,14 @@ impl<C: Sleep> Executor<C> {
         &self.policy
     }
 
+    pub(crate) fn shared_policy(&self) -> Arc<Policy> {
+        Arc::clone(&self.policy)
+    }
+
+    pub(crate) fn record(&self) -> &Counters {
+        &self.shared.counters
+    }
+
     /// The state of breaker, bulkhead and bucket.
     pub fn snapshot(&self) -> CircuitSnapshot {
         self.own.parts().snapshot(&self.own.policy(), self.clock.now())
@@ -179,8 +197,8 @@ impl<C: Sleep> Executor<C> {
 
     /// The state of the retry budget, where the policy has one.
     pub fn retry_budget(&self) -> Option<RetryBudgetSnapshot> {
-        let policy = self.own.policy().retry_budget?;
-        Some(self.own.parts().retry_budget().snapshot(&policy, self.clock.now()))
+        let policy = self.payer.policy().retry_budget?;
+        Some(self.payer.parts().retry_budget().snapshot(&policy, self.clock.now()))
     }
 
     /// What has happened so far, as numbers.

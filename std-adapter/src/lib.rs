@@ -39,16 +39,16 @@ pub mod config;
 mod counters;
 pub mod executor;
 mod idempotency;
+mod keyed;
 mod options;
+mod output_size;
 mod refusal;
 pub mod registry;
 mod result;
-mod sleep;
-#[cfg_attr(not(test), expect(dead_code, reason = "the registry is to call it"))]
-mod output_size;
 pub mod rules;
 #[cfg(feature = "json-schema")]
 pub mod schema;
+mod sleep;
 mod tool;
 mod tool_error;
 
@@ -58,20 +58,20 @@ pub use category::{CategoryChange, CategoryRule, ErrorCategory};
 pub use clock::{ManualClock, StdClock, TokioClock, TscClock};
 pub use config::{ConfigError, ConfigErrors, DurationText, Policy, PolicyConfig, RateText, RegistryConfig, ToolConfig};
 pub use counters::CounterSnapshot;
-pub use executor::{Execution, Executor, FailedAttempt, Stopped};
+pub use executor::{Execution, Executor, FailedAttempt, KeyedExecutor, Stopped};
 pub use fusebox_core::{Clock, Forced, Instant, Part, Priority, RetryBudgetSnapshot, Wait};
 pub use idempotency::IdempotencyKey;
 pub use options::CallOptions;
 pub use refusal::{Refusal, Scope};
 pub use registry::{
-    AvailableTools, BreakerReport, BreakerStateName, Handle, Registry, RegistryError, ToolSnapshot, TypedCallError,
-    UnavailableTool,
+    Applied, AvailableTool, AvailableTools, BreakerReport, BreakerStateName, Handle, Registry, RegistryError,
+    ToolSnapshot, TypedCallError, UnavailableTool,
 };
 pub use result::{AttemptReport, CallResult, ErrorKind, ErrorReport, RefusedBy};
-pub use sleep::Sleep;
 pub use rules::{Decision, Rule, Rules, Verdict};
 #[cfg(feature = "json-schema")]
 pub use schema::{Schema, SchemaError, Violation, Violations};
+pub use sleep::Sleep;
 pub use tool::{BoxFuture, Tool, Typed, WithAttempt, typed, with_attempt};
 pub use tool_error::{Classify, RetryHint, ToolError};
 

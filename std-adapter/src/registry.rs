@@ -15,53 +15,68 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A lookup takes no lock and never waits for a registration. Registering, replacing and removing copy the table, which
-//! is meant to change rarely.
+//! **Configuration.** [`Registry::apply`] puts a [`RegistryConfig`] in force on top of what the program gave: limits of all
+//! tools together and of groups, each tool's policy, its names, who may call it, what its arguments and its output must
+//! be. State is kept: an open breaker stays open, a bucket keeps its fill level.
+//!
+//! **Order of a call.** The rules, the JSON Schema of the arguments, the breaker, the limits of the registry, of the tool's
+//! groups and its own; then the attempts; then the JSON Schema of the output and its length; and where the tool could not
+//! serve the call, its fallback. What the rules or the schema refuse touches no circuit.
+//!
+//! **Cost.** A lookup takes no lock and never waits for a registration. Registering, replacing and removing copy the table
+//! of names, which is meant to change rarely.
 
+mod applied;
 mod available;
+mod checks;
+mod entry;
 mod error;
 mod handle;
+mod plan;
+mod record;
+mod slot;
 mod snapshot;
 
-pub use available::{AvailableTools, UnavailableTool};
+pub use applied::Applied;
+pub use available::{AvailableTool, AvailableTools, UnavailableTool};
 pub use error::{RegistryError, TypedCallError};
 pub use handle::Handle;
 pub use snapshot::{BreakerReport, BreakerStateName, ToolSnapshot};
 
-use crate::Sleep;
 use crate::clock::TokioClock;
+use crate::config::{ConfigErrors, RegistryConfig, ToolConfig};
 use crate::tool::Tool;
-use crate::{CallError, CallOptions, CallResult, ConfigError, Executor, Policy, PolicyConfig, ToolError};
+use crate::{CallError, CallOptions, CallResult, ConfigError, Execution, PolicyConfig, Sleep, ToolError};
 use arc_swap::ArcSwap;
-use foldhash::fast::RandomState;
-use handle::Entry;
+use entry::Entry;
+use record::{Names, Record};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use std::collections::HashMap;
+use slot::Slot;
 use std::fmt;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
-type Table<C> = HashMap<Arc<str>, Arc<Entry<C>>, RandomState>;
-
-/// Named tools, each under its own policy. See the [module documentation](self).
+/// Named tools, each under its own policy. Cheap to clone; clones are one registry. See the
+/// [module documentation](self).
 pub struct Registry<C: Sleep = TokioClock> {
-    tools: ArcSwap<Table<C>>,
-    /// Held while the table changes; lookups do not take it.
-    editing: Mutex<()>,
-    defaults: PolicyConfig,
+    inner: Arc<Inner<C>>,
+}
+
+struct Inner<C: Sleep> {
+    names: ArcSwap<Names<C>>,
+    /// Held while the registry changes; calls and lookups do not take it.
+    record: Mutex<Record<C>>,
     clock: C,
 }
 
 impl Registry {
     /// An empty registry whose tools have the default policy unless they bring their own.
     pub fn new() -> Self {
-        Self {
-            tools: ArcSwap::default(),
-            editing: Mutex::default(),
-            defaults: PolicyConfig::default(),
-            clock: TokioClock::new(),
-        }
+        let Ok(registry) = Self::with_defaults(PolicyConfig::default()) else {
+            unreachable!("the defaults are within their ranges, which a test checks")
+        };
+        registry
     }
 
     /// An empty registry with defaults of your own: what a tool's policy leaves open comes from them.
@@ -91,8 +106,8 @@ impl<C: Sleep + Clone> Registry<C> {
     /// # Errors
     /// The first default that is not allowed.
     pub fn with_clock(defaults: PolicyConfig, clock: C) -> Result<Self, ConfigError> {
-        Policy::new(&defaults)?;
-        Ok(Self { tools: ArcSwap::default(), editing: Mutex::default(), defaults, clock })
+        let record = Mutex::new(Record::new(defaults)?);
+        Ok(Self { inner: Arc::new(Inner { names: ArcSwap::default(), record, clock }) })
     }
 
     /// Adds a tool under the registry's default policy.
@@ -100,64 +115,110 @@ impl<C: Sleep + Clone> Registry<C> {
     /// # Errors
     /// When the name is empty or taken.
     pub fn register(&self, name: &str, tool: impl Tool) -> Result<Handle<C>, RegistryError> {
-        self.register_with(name, tool, &PolicyConfig::default())
+        self.register_with(name, tool, ToolConfig::default())
     }
 
-    /// Adds a tool under a policy of its own; what it leaves open comes from the registry's defaults.
+    /// Adds a tool under a policy or a whole configuration of its own. What an applied configuration says of this name goes
+    /// before it; what both leave open comes from the defaults.
     ///
     /// # Errors
-    /// When the name is empty or taken, or the policy is not allowed.
+    /// When the name or an alias is empty or taken, or the configuration is not allowed; nothing was changed.
     pub fn register_with(
         &self,
         name: &str,
         tool: impl Tool,
-        policy: &PolicyConfig,
+        config: impl Into<ToolConfig>,
     ) -> Result<Handle<C>, RegistryError> {
-        let executor = Executor::with_clock(self.policy(name, policy)?, self.clock.clone());
-        self.edit(|tools| match tools.get(name) {
-            Some(_) => Err(RegistryError::NameTaken(name.to_owned())),
-            None => Ok(insert(tools, Entry::new(name, tool, executor))),
-        })
+        self.put(name, Arc::new(tool), config.into(), false)
     }
 
     /// Puts another tool, or another policy, in the place of the one with this name, or adds it.
     ///
     /// The state lives on (an open breaker stays open, a bucket keeps its fill level, calls in flight still count), and
-    /// so do the counters. Calls under way, and handles from before, end with the old tool, its timeouts and its retries;
-    /// breaker, rate limit and bulkhead are those of the new policy for them too.
+    /// so do the counters and the handles. Calls under way end with the old tool, its timeouts and its retries; breaker,
+    /// rate limit and bulkhead are those of the new policy for them too.
     ///
     /// # Errors
-    /// When the name is empty or the policy is not allowed; nothing was changed.
-    pub fn replace(&self, name: &str, tool: impl Tool, policy: &PolicyConfig) -> Result<Handle<C>, RegistryError> {
-        let policy = self.policy(name, policy)?;
-        Ok(self.edit(|tools| {
-            let executor = match tools.get(name) {
-                Some(entry) => entry.executor.with_policy(policy),
-                None => Executor::with_clock(policy, self.clock.clone()),
-            };
-            insert(tools, Entry::new(name, tool, executor))
-        }))
+    /// When the name or an alias is empty or another tool's, or the configuration is not allowed; nothing was changed.
+    pub fn replace(
+        &self,
+        name: &str,
+        tool: impl Tool,
+        config: impl Into<ToolConfig>,
+    ) -> Result<Handle<C>, RegistryError> {
+        self.put(name, Arc::new(tool), config.into(), true)
     }
 
-    /// Removes a tool with its state, and says whether there was one. Calls under way end as they would have.
+    /// Removes a tool with its state and its aliases, and says whether there was one; an alias is not a tool. Calls under
+    /// way end as they would have.
     pub fn remove(&self, name: &str) -> bool {
-        self.edit(|tools| tools.remove(name).is_some())
+        self.edit(|record| record.remove(name))
     }
 
-    /// The tool of this name, looked up once: calls through a handle are not looked up again.
+    /// Puts a configuration in force in the place of the one before, on top of what the program gave at registration.
+    ///
+    /// All of it is put in force or, where anything in it is not allowed, nothing. State is kept where a tool or a group has
+    /// its name in both. What it says of a name that is not registered holds once it is.
+    ///
+    /// # Errors
+    /// All that is not allowed; nothing was changed.
+    pub fn apply(&self, config: &RegistryConfig) -> Result<Applied, ConfigErrors> {
+        self.edit(|record| record.apply(config, &self.inner.clock))
+    }
+
+    /// The configuration in force, with what the program gave at registration.
+    pub fn config(&self) -> RegistryConfig {
+        self.inner.record().config()
+    }
+
+    /// The tool of this name or alias, looked up once: calls through a handle are not looked up again.
     pub fn handle(&self, name: &str) -> Option<Handle<C>> {
-        self.tools.load().get(name).map(|entry| Handle::new(Arc::clone(entry)))
+        self.inner.slot(name).map(|slot| Handle::new(slot, Arc::clone(&self.inner)))
     }
 
+    /// Which tools an agent may be offered now, and when the others return: those whose breaker refuses calls.
+    pub fn available(&self) -> AvailableTools {
+        AvailableTools::of(self.inner.entries().iter().map(Arc::as_ref))
+    }
+
+    /// As [`Registry::available`], without the tools that the rules deny to callers of this role.
+    pub fn available_to(&self, role: Option<&str>) -> AvailableTools {
+        let entries = self.inner.entries();
+        AvailableTools::of(entries.iter().map(Arc::as_ref).filter(|entry| !entry.is_denied_to(role)))
+    }
+
+    /// The state and the counters of every tool, by name.
+    pub fn snapshot(&self) -> Vec<ToolSnapshot> {
+        self.inner.entries().iter().map(|entry| ToolSnapshot::of(entry)).collect()
+    }
+
+    fn put(
+        &self,
+        name: &str,
+        tool: Arc<dyn Tool>,
+        config: ToolConfig,
+        may_replace: bool,
+    ) -> Result<Handle<C>, RegistryError> {
+        let slot = self.edit(|record| record.put(name, tool, config, may_replace, &self.inner.clock))?;
+        Ok(Handle::new(slot, Arc::clone(&self.inner)))
+    }
+
+    /// Makes a change and puts the names in place that hold after it, one change after another.
+    fn edit<R>(&self, change: impl FnOnce(&mut Record<C>) -> R) -> R {
+        let mut record = self.inner.record();
+        let result = change(&mut record);
+        self.inner.names.store(Arc::new(record.names()));
+        result
+    }
+}
+
+impl<C: Sleep<Delay: Send> + Clone + Send + Sync + 'static> Registry<C> {
     /// Calls a tool with the default options.
     ///
     /// # Errors
     /// Why the call did not succeed; [`CallError::UnknownTool`] where no tool has this name.
     pub async fn call(&self, name: &str, args: &Value) -> Result<Value, CallError<ToolError>> {
-        match self.handle(name) {
-            Some(handle) => handle.call(args).await,
-            None => Err(CallError::UnknownTool(name.to_owned())),
-        }
+        self.execute(name, args, &CallOptions::default()).await.result
     }
 
     /// Calls a tool with arguments and output of your own types.
@@ -176,49 +237,45 @@ impl<C: Sleep + Clone> Registry<C> {
 
     /// Calls a tool and reports how that went as data.
     pub async fn run(&self, name: &str, args: &Value, options: &CallOptions) -> CallResult {
+        self.execute(name, args, options).await.into()
+    }
+
+    /// Calls a tool and tells how that went.
+    pub async fn execute(&self, name: &str, args: &Value, options: &CallOptions) -> Execution<Value, ToolError> {
         match self.handle(name) {
-            Some(handle) => handle.run(args, options).await,
-            None => CallResult::unknown_tool(name),
+            Some(handle) => handle.execute(args, options).await,
+            None => Execution::never_made(CallError::UnknownTool(name.to_owned())),
         }
-    }
-
-    /// Which tools an agent may be offered now, and when the others return: those whose breaker refuses calls.
-    pub fn available(&self) -> AvailableTools {
-        AvailableTools::of(self.tools.load().values().map(Arc::as_ref))
-    }
-
-    /// The state and the counters of every tool, by name.
-    pub fn snapshot(&self) -> Vec<ToolSnapshot> {
-        let mut tools: Vec<_> = self.tools.load().values().map(|entry| ToolSnapshot::of(entry)).collect();
-        tools.sort_by(|a, b| a.name.cmp(&b.name));
-        tools
-    }
-
-    /// Changes a copy of the table and puts it in place, one change after another.
-    fn edit<R>(&self, change: impl FnOnce(&mut Table<C>) -> R) -> R {
-        let _one_at_a_time = self.editing.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut tools = Table::clone(&self.tools.load());
-        let result = change(&mut tools);
-        self.tools.store(Arc::new(tools));
-        result
-    }
-
-    fn policy(&self, name: &str, policy: &PolicyConfig) -> Result<Policy, RegistryError> {
-        if name.is_empty() {
-            return Err(RegistryError::EmptyName);
-        }
-        Policy::new(&policy.clone().or(&self.defaults)).map_err(|error| RegistryError::Policy(error.within(name)))
     }
 }
 
-fn insert<C: Sleep>(tools: &mut Table<C>, entry: Entry<C>) -> Handle<C> {
-    let entry = Arc::new(entry);
-    tools.insert(Arc::clone(&entry.name), Arc::clone(&entry));
-    Handle::new(entry)
+impl<C: Sleep> Inner<C> {
+    fn slot(&self, name: &str) -> Option<Arc<Slot<C>>> {
+        self.names.load().get(name).map(Arc::clone)
+    }
+
+    /// The tools that there are, by name.
+    fn entries(&self) -> Vec<Arc<Entry<C>>> {
+        let names = self.names.load();
+        let slots = names.iter().filter(|(name, slot)| **name == slot.name); // without aliases
+        let mut entries: Vec<_> = slots.filter_map(|(_, slot)| slot.entry()).collect();
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        entries
+    }
+
+    fn record(&self) -> std::sync::MutexGuard<'_, Record<C>> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<C: Sleep> Clone for Registry<C> {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner) }
+    }
 }
 
 impl<C: Sleep> fmt::Debug for Registry<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.tools.load().keys()).finish()
+        f.debug_set().entries(self.inner.names.load().keys()).finish()
     }
 }

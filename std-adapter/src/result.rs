@@ -27,6 +27,9 @@ pub struct CallResult {
     pub output: Option<Value>,
     /// Why there is no output.
     pub error: Option<ErrorReport>,
+    /// Why the output is that of the tool's fallback; absent where it is the tool's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback_for: Option<ErrorReport>,
     /// Milliseconds from the call's begin to its end, waits included.
     #[serde(default)]
     pub elapsed_ms: f64,
@@ -84,6 +87,12 @@ pub enum ErrorKind {
     Cancelled,
     /// No tool has the name.
     UnknownTool,
+    /// The arguments do not fit the tool's JSON Schema.
+    InvalidArgs,
+    /// The caller may not call the tool.
+    Denied,
+    /// The caller may call the tool once somebody has approved it.
+    NeedsApproval,
 }
 
 /// The part of a circuit that refused a call.
@@ -109,20 +118,6 @@ impl From<Part> for RefusedBy {
     }
 }
 
-impl CallResult {
-    pub(crate) fn unknown_tool(name: &str) -> Self {
-        let error = CallError::<ToolError>::UnknownTool(name.to_owned());
-        Self {
-            success: false,
-            attempts: 0,
-            output: None,
-            error: Some(ErrorReport::from(&error)),
-            elapsed_ms: 0.0,
-            outcomes: Vec::new(),
-        }
-    }
-}
-
 impl From<Execution<Value, ToolError>> for CallResult {
     fn from(execution: Execution<Value, ToolError>) -> Self {
         let failed = execution
@@ -134,7 +129,8 @@ impl From<Execution<Value, ToolError>> for CallResult {
             Ok(output) => (Some(output), None),
             Err(error) => (None, Some(ErrorReport::from(&error))),
         };
-        if error.is_none() {
+        let fallback_for = execution.fallback_for.as_ref().map(ErrorReport::from);
+        if error.is_none() && fallback_for.is_none() {
             outcomes.push(AttemptReport { error: None, elapsed_ms: None });
         }
         Self {
@@ -142,6 +138,7 @@ impl From<Execution<Value, ToolError>> for CallResult {
             attempts: execution.attempts,
             output,
             error,
+            fallback_for,
             elapsed_ms: millis(execution.elapsed),
             outcomes,
         }
@@ -159,6 +156,9 @@ impl From<&CallError<ToolError>> for ErrorReport {
             CallError::Panicked(_) => ErrorKind::Panicked,
             CallError::Cancelled => ErrorKind::Cancelled,
             CallError::UnknownTool(_) => ErrorKind::UnknownTool,
+            CallError::InvalidArgs(_) => ErrorKind::InvalidArgs,
+            CallError::Denied(_) => ErrorKind::Denied,
+            CallError::NeedsApproval(_) => ErrorKind::NeedsApproval,
         };
         Self {
             kind,

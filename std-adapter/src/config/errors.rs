@@ -9,7 +9,16 @@ use std::fmt;
 pub struct ConfigErrors(Vec<ConfigError>);
 
 impl ConfigErrors {
-    pub(super) fn unless_empty(errors: Vec<ConfigError>) -> Result<(), Self> {
+    pub(crate) fn one(error: ConfigError) -> Self {
+        Self(vec![error])
+    }
+
+    /// The same errors, for what is itself part of something larger.
+    pub(crate) fn within(self, parent: &str) -> Self {
+        Self(self.0.into_iter().map(|error| error.within(parent)).collect())
+    }
+
+    pub(crate) fn unless_empty(errors: Vec<ConfigError>) -> Result<(), Self> {
         if errors.is_empty() { Ok(()) } else { Err(Self(errors)) }
     }
 

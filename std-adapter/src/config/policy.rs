@@ -37,6 +37,11 @@ pub(crate) struct LimitPolicy {
 }
 
 impl LimitPolicy {
+    /// Whether it has a part that can refuse a call.
+    pub(crate) const fn limits(&self) -> bool {
+        self.circuit.breaker.is_some() || self.circuit.bulkhead.is_some() || self.circuit.bucket.is_some()
+    }
+
     /// This policy, with the parts that it leaves out as they are in `other`.
     pub(crate) fn or(&self, other: &Self) -> Self {
         Self {

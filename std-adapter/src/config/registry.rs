@@ -30,6 +30,7 @@ mod rule;
 mod shared_limits;
 mod tool;
 
+pub(crate) use check::MOST_GROUPS;
 pub use keyed::KeyedConfig;
 pub use rule::{DecisionConfig, RuleConfig};
 pub use shared_limits::SharedLimitsConfig;

@@ -23,10 +23,32 @@ pub struct Execution<T, E> {
 }
 
 impl<T, E> Execution<T, E> {
+    /// A call that ended before it reached a circuit.
+    pub(crate) const fn never_made(error: CallError<E>) -> Self {
+        Self {
+            result: Err(error),
+            attempts: 0,
+            elapsed: Duration::ZERO,
+            failures: Vec::new(),
+            stopped: Some(Stopped::NotRetryable),
+            fallback_for: None,
+            unavailable: false,
+        }
+    }
+
     /// Whether the dependency could not serve the call: its circuit refused, or it ended with an error that counts against
     /// the dependency. Only then does it help to ask elsewhere.
     pub const fn is_unavailable(&self) -> bool {
         self.unavailable
+    }
+
+    /// This execution and after it another one, whose output counts where this one has none.
+    pub(crate) fn answered_by(self, other: Self) -> Self {
+        let elapsed = self.elapsed.saturating_add(other.elapsed);
+        match (self.result, other.result) {
+            (Err(error), Ok(output)) => Self { result: Ok(output), fallback_for: Some(error), elapsed, ..self },
+            (result, _) => Self { result, elapsed, ..self },
+        }
     }
 
     /// The same execution, with an answer from elsewhere where the dependency could not serve the call: a cached value, a

@@ -8,7 +8,7 @@ use crate::config::LimitPolicy;
 use crate::{Refusal, Scope};
 use arc_swap::{ArcSwap, Guard};
 use core::time::Duration;
-use fusebox_core::{Ask, Booking, Demand, Instant, Outcome, Priority, Rejection, Transition, Wait};
+use fusebox_core::{Ask, Booking, CircuitSnapshot, Demand, Instant, Outcome, Priority, Rejection, Transition, Wait};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The parts of one circuit under the newest policy.
@@ -28,22 +28,22 @@ pub(crate) struct Limiter {
 
 impl Limiter {
     /// A fresh one.
-    pub(crate) fn new(scope: Scope, policy: &LimitPolicy) -> Self {
+    pub(crate) fn new(scope: Scope, policy: Arc<LimitPolicy>) -> Self {
         Self {
             scope,
-            parts: Parts::new(policy),
-            policy: ArcSwap::from_pointee(*policy),
+            parts: Parts::new(&policy),
             kept_under: Mutex::new(*policy),
+            policy: ArcSwap::new(policy),
             releases: Releases::default(),
         }
     }
 
     /// Puts the state under another policy; what it holds is kept, as far as it means something there.
-    pub(crate) fn change_policy(&self, policy: &LimitPolicy, now: Instant) {
+    pub(crate) fn change_policy(&self, policy: Arc<LimitPolicy>, now: Instant) {
         let mut kept_under = self.kept_under.lock().unwrap_or_else(PoisonError::into_inner);
-        self.parts.change_policy(&kept_under, policy, now);
+        self.parts.change_policy(&kept_under, &policy, now);
         *kept_under = policy.or(&kept_under);
-        self.policy.store(Arc::new(*policy));
+        self.policy.store(policy);
         drop(kept_under);
         self.releases.announce(); // there may be more room
     }
@@ -90,6 +90,20 @@ impl Limiter {
 
     pub(crate) fn cancel(&self, booking: Booking, now: Instant) {
         self.parts.cancel(&self.policy(), now, booking);
+    }
+
+    /// Whether the policy has a part at all.
+    pub(crate) fn limits(&self) -> bool {
+        self.policy().limits()
+    }
+
+    /// Whether it can be forgotten: while no call is under way, a new one would decide the same from `now` on.
+    pub(crate) fn is_fresh(&self, now: Instant) -> bool {
+        self.parts.is_fresh(&self.policy(), now)
+    }
+
+    pub(crate) fn snapshot(&self, now: Instant) -> CircuitSnapshot {
+        self.parts.snapshot(&self.policy(), now)
     }
 
     /// A call begins: it earns its share of a retry.

@@ -91,6 +91,10 @@ impl Parts {
         self.breaker_refusal(policy, now) != Some(Wait::Release) && policy.circuit.bulkhead.is_none_or(has_slot)
     }
 
+    pub(crate) fn is_fresh(&self, policy: &LimitPolicy, now: Instant) -> bool {
+        self.circuit.is_fresh(&policy.circuit, now)
+    }
+
     pub(crate) fn change_policy(&self, old: &LimitPolicy, new: &LimitPolicy, now: Instant) {
         if let (Some(old), Some(new)) = (old.circuit.bucket, new.circuit.bucket) {
             self.circuit.bucket().change_policy(&old, &new, now);

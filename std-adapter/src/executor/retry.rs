@@ -13,9 +13,9 @@ pub(super) struct Retry<'a, C: Clock> {
 impl<'a, C: Clock> Retry<'a, C> {
     /// Takes a retry from the budget; `None` when it has none left. Without a budget every retry is granted.
     pub(super) fn withdraw(executor: &'a Executor<C>, now: Instant) -> Option<Self> {
-        let granted = match &executor.own.policy().retry_budget {
+        let granted = match &executor.payer.policy().retry_budget {
             Some(policy) => {
-                executor.own.parts().retry_budget().try_withdraw(policy, now).ok()?;
+                executor.payer.parts().retry_budget().try_withdraw(policy, now).ok()?;
                 true
             }
             None => false,
@@ -31,11 +31,11 @@ impl<'a, C: Clock> Retry<'a, C> {
 
 impl<C: Clock> Drop for Retry<'_, C> {
     fn drop(&mut self) {
-        let own = &self.executor.own;
+        let payer = &self.executor.payer;
         if self.granted
-            && let Some(policy) = &own.policy().retry_budget
+            && let Some(policy) = &payer.policy().retry_budget
         {
-            own.parts().retry_budget().refund(policy, self.executor.clock.now());
+            payer.parts().retry_budget().refund(policy, self.executor.clock.now());
         }
     }
 }

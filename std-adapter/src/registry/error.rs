@@ -1,6 +1,7 @@
 //! `RegistryError` and `TypedCallError`: what can go wrong beside the call itself.
 
-use crate::{CallError, ConfigError, ToolError};
+use crate::config::ConfigErrors;
+use crate::{CallError, ToolError};
 use core::error::Error;
 use std::fmt;
 
@@ -12,8 +13,8 @@ pub enum RegistryError {
     EmptyName,
     /// Another tool has this name; `replace` would take its place.
     NameTaken(String),
-    /// The tool's policy, combined with the registry's defaults, is not allowed.
-    Policy(ConfigError),
+    /// The tool's configuration, combined with the registry's, is not allowed.
+    Config(ConfigErrors),
 }
 
 impl fmt::Display for RegistryError {
@@ -21,7 +22,7 @@ impl fmt::Display for RegistryError {
         match self {
             Self::EmptyName => f.write_str("the name of a tool is empty: allowed is any other text"),
             Self::NameTaken(name) => write!(f, "a tool named {name:?} is registered already"),
-            Self::Policy(error) => error.fmt(f),
+            Self::Config(errors) => errors.fmt(f),
         }
     }
 }

@@ -1,48 +1,67 @@
 //! `Handle`: a tool that was looked up once.
 
+use super::Inner;
+use super::slot::Slot;
 use super::snapshot::ToolSnapshot;
-use crate::Sleep;
 use crate::clock::TokioClock;
-use crate::tool::Tool;
-use crate::{CallError, CallOptions, CallResult, Execution, Executor, Policy, ToolError};
-use fusebox_core::Forced;
+use crate::tool::BoxFuture;
+use crate::{CallError, CallOptions, CallResult, Execution, Policy, Sleep, ToolError};
+use fusebox_core::{CircuitSnapshot, Forced};
 use serde_json::Value;
 use std::fmt;
 use std::sync::Arc;
 
-/// A registered tool with its circuit.
-pub(super) struct Entry<C: Sleep> {
-    pub(super) name: Arc<str>,
-    pub(super) executor: Executor<C>,
-    tool: Box<dyn Tool>,
-}
-
-impl<C: Sleep> Entry<C> {
-    pub(super) fn new(name: &str, tool: impl Tool, executor: Executor<C>) -> Self {
-        Self { name: name.into(), executor, tool: Box::new(tool) }
-    }
-}
-
-/// A tool that was looked up once. Cheap to clone; it keeps the tool alive, also after `remove`.
+/// A tool that was looked up once. Cheap to clone.
+///
+/// It stays with the tool's place in the registry: after `replace` or `apply` it calls what is there then. Once the tool is
+/// removed its calls end as [`CallError::UnknownTool`], also when another tool is registered under the name later.
 pub struct Handle<C: Sleep = TokioClock> {
-    entry: Arc<Entry<C>>,
+    slot: Arc<Slot<C>>,
+    registry: Arc<Inner<C>>,
 }
 
-impl<C: Sleep> Handle<C> {
-    pub(super) const fn new(entry: Arc<Entry<C>>) -> Self {
-        Self { entry }
+impl<C: Sleep + Clone> Handle<C> {
+    pub(super) const fn new(slot: Arc<Slot<C>>, registry: Arc<Inner<C>>) -> Self {
+        Self { slot, registry }
     }
 
     /// The tool's name.
     pub fn name(&self) -> &str {
-        &self.entry.name
+        &self.slot.name
     }
 
-    /// The tool's policy.
-    pub fn policy(&self) -> &Policy {
-        self.entry.executor.policy()
+    /// The tool's policy; `None` once it is removed.
+    pub fn policy(&self) -> Option<Arc<Policy>> {
+        Some(self.slot.entry()?.executor().shared_policy())
     }
 
+    /// The tool's state and counters; `None` once it is removed.
+    pub fn snapshot(&self) -> Option<ToolSnapshot> {
+        Some(ToolSnapshot::of(&*self.slot.entry()?))
+    }
+
+    /// The keys that have a circuit of their own, with its state, in no order; none where circuits are not keyed.
+    pub fn keys(&self) -> Vec<(String, CircuitSnapshot)> {
+        let entry = self.slot.entry();
+        entry.and_then(|entry| Some(entry.keyed()?.snapshot())).unwrap_or_default()
+    }
+
+    /// Forces the tool's breaker open or closed until [`Handle::reset`].
+    pub fn force(&self, forced: Forced) {
+        if let Some(entry) = self.slot.entry() {
+            entry.executor().force(forced);
+        }
+    }
+
+    /// Closes the tool's breaker, forced or not, and forgets what it has counted.
+    pub fn reset(&self) {
+        if let Some(entry) = self.slot.entry() {
+            entry.executor().reset();
+        }
+    }
+}
+
+impl<C: Sleep<Delay: Send> + Clone + Send + Sync + 'static> Handle<C> {
     /// Calls the tool with the default options.
     ///
     /// # Errors
@@ -57,35 +76,39 @@ impl<C: Sleep> Handle<C> {
     }
 
     /// Calls the tool and tells how that went.
+    ///
+    /// Where the tool could not serve the call its fallback is asked, under its own policy and within what is left of the
+    /// caller's deadline; where that fails too, the first error stays.
     pub async fn execute(&self, args: &Value, options: &CallOptions) -> Execution<Value, ToolError> {
-        let Entry { executor, tool, .. } = &*self.entry;
-        executor.run(options, |attempt| tool.call(args, attempt)).await
+        let Some(entry) = self.slot.entry() else {
+            return Execution::never_made(CallError::UnknownTool(self.name().to_owned()));
+        };
+        let execution = entry.execute(args, options).await;
+        let Some(fallback) = entry.fallback.as_deref().filter(|_| execution.is_unavailable()) else { return execution };
+        let Some(slot) = self.registry.slot(fallback) else { return execution };
+        let left = options.deadline.map(|deadline| deadline.saturating_sub(execution.elapsed));
+        let options = CallOptions { deadline: left, ..options.clone() };
+        let answer = Self { slot, registry: Arc::clone(&self.registry) }.boxed(args, options).await;
+        if answer.result.is_ok() {
+            entry.count_fallback();
+        }
+        execution.answered_by(answer)
     }
 
-    /// The tool's state and counters.
-    pub fn snapshot(&self) -> ToolSnapshot {
-        ToolSnapshot::of(&self.entry)
-    }
-
-    /// Forces the tool's breaker open or closed until [`Handle::reset`].
-    pub fn force(&self, forced: Forced) {
-        self.entry.executor.force(forced);
-    }
-
-    /// Closes the tool's breaker, forced or not, and forgets what it has counted.
-    pub fn reset(&self) {
-        self.entry.executor.reset();
+    /// A fallback may have one itself, and only a future on the heap can contain its own kind.
+    fn boxed(self, args: &Value, options: CallOptions) -> BoxFuture<'_, Execution<Value, ToolError>> {
+        Box::pin(async move { self.execute(args, &options).await })
     }
 }
 
 impl<C: Sleep> Clone for Handle<C> {
     fn clone(&self) -> Self {
-        Self { entry: Arc::clone(&self.entry) }
+        Self { slot: Arc::clone(&self.slot), registry: Arc::clone(&self.registry) }
     }
 }
 
 impl<C: Sleep> fmt::Debug for Handle<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Handle").field(&self.entry.name).finish()
+        f.debug_tuple("Handle").field(&self.slot.name).finish()
     }
 }

@@ -1,6 +1,6 @@
 //! `ToolSnapshot`: a tool's state and counters as data, to show and to log.
 
-use super::handle::Entry;
+use super::entry::Entry;
 use crate::Sleep;
 use crate::counters::CounterSnapshot;
 use fusebox_core::{State, Tokens};
@@ -75,8 +75,8 @@ impl From<State> for BreakerStateName {
 }
 
 impl ToolSnapshot {
-    pub(super) fn of<C: Sleep>(entry: &Entry<C>) -> Self {
-        let circuit = entry.executor.snapshot();
+    pub(super) fn of<C: Sleep + Clone>(entry: &Entry<C>) -> Self {
+        let circuit = entry.executor().snapshot();
         let breaker = circuit.breaker.map(|breaker| BreakerReport {
             state: breaker.state.into(),
             failures: breaker.failures,
@@ -91,8 +91,8 @@ impl ToolSnapshot {
             breaker,
             in_flight: circuit.in_flight,
             tokens: circuit.tokens.map(whole),
-            retries: entry.executor.retry_budget().map(|budget| whole(budget.balance)),
-            counters: entry.executor.counters(),
+            retries: entry.executor().retry_budget().map(|budget| whole(budget.balance)),
+            counters: entry.executor().counters(),
         }
     }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// The groups of one tool at most: each is one more bucket and bulkhead to pass at every attempt.
-const MOST_GROUPS: usize = 3;
+pub(crate) const MOST_GROUPS: usize = 3;
 
 /// All that is not allowed.
 pub(super) fn faults(config: &RegistryConfig) -> Vec<ConfigError> {

@@ -30,3 +30,13 @@ pub enum DecisionConfig {
     /// The call is refused until somebody has approved it.
     NeedsApproval,
 }
+
+impl From<DecisionConfig> for crate::Decision {
+    fn from(decision: DecisionConfig) -> Self {
+        match decision {
+            DecisionConfig::Allow => Self::Allow,
+            DecisionConfig::Deny => Self::Deny,
+            DecisionConfig::NeedsApproval => Self::NeedsApproval,
+        }
+    }
+}

@@ -53,6 +53,26 @@ pub struct ToolConfig {
     pub policy: PolicyConfig,
 }
 
+impl ToolConfig {
+    /// This configuration, with what it leaves open taken from `other`. A list counts as left open while it is empty.
+    #[must_use]
+    pub fn or(self, other: &Self) -> Self {
+        let list = |own: Vec<String>, other: &Vec<String>| if own.is_empty() { other.clone() } else { own };
+        Self {
+            description: self.description.or_else(|| other.description.clone()),
+            aliases: list(self.aliases, &other.aliases),
+            groups: list(self.groups, &other.groups),
+            capabilities: list(self.capabilities, &other.capabilities),
+            args: self.args.or_else(|| other.args.clone()),
+            result: self.result.or_else(|| other.result.clone()),
+            max_output: self.max_output.or(other.max_output),
+            fallback: self.fallback.or_else(|| other.fallback.clone()),
+            keyed: self.keyed.or_else(|| other.keyed.clone()),
+            policy: self.policy.or(&other.policy),
+        }
+    }
+}
+
 impl From<PolicyConfig> for ToolConfig {
     fn from(policy: PolicyConfig) -> Self {
         Self { policy, ..Self::default() }

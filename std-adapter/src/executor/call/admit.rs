@@ -121,7 +121,7 @@ impl<'a, C: Sleep> Call<'a, C> {
             }
         }
         if self.attempts == 0 {
-            executor.own.earn_retry(self.now);
+            executor.payer.earn_retry(self.now);
         }
         Ok(admitted)
     }
