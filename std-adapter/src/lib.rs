@@ -78,3 +78,7 @@ pub use tool_error::{Classify, RetryHint, ToolError};
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/MIGRATION.md")]
+struct Migration;

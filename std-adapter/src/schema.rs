@@ -54,7 +54,7 @@ impl Schema {
     /// When it is not a schema, or refers to something that is not in it.
     pub fn compile(schema: &Value) -> Result<Self, SchemaError> {
         jsonschema::options()
-            .offline()
+            .offline() // another crate may have built `jsonschema` with its network on
             .should_validate_formats(true)
             .should_ignore_unknown_formats(true)
             .with_pattern_options(PatternOptions::fancy_regex().backtrack_limit(100_000))

@@ -108,8 +108,14 @@ fn a_long_value_is_not_repeated() {
         assert!(violations.to_string().len() < 700, "{violations}");
         assert!(!violations.to_string().contains(&"é".repeat(250)), "{violations}");
     }
-    let told = told(json!({ "type": "integer" }), json!(long));
-    assert_eq!(told, format!("\"{}… is not of type \"integer\"", "é".repeat(29)));
+    assert_eq!(
+        told(json!({ "type": "integer" }), json!(long)),
+        format!("\"{}… is not of type \"integer\"", "é".repeat(29))
+    );
+    assert_eq!(
+        told(json!({ "propertyNames": { "maxLength": 3 } }), json!({ &long: 1 })),
+        format!("the name of a property is wrong: \"{}… is longer than 3 characters", "é".repeat(29))
+    );
 }
 
 #[test]
