@@ -38,6 +38,8 @@ pub mod config;
 mod counters;
 pub mod executor;
 mod idempotency;
+#[cfg_attr(not(test), expect(dead_code, reason = "keyed circuits will be its first user"))]
+mod keyed;
 mod options;
 pub mod registry;
 mod result;
