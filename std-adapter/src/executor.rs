@@ -42,6 +42,8 @@ mod admitted;
 mod bounded;
 mod call;
 mod execution;
+#[cfg_attr(not(test), expect(dead_code, reason = "hedging will be its first user"))]
+mod latency;
 mod nested;
 mod releases;
 mod retry;
