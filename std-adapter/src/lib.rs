@@ -43,6 +43,7 @@ mod keyed;
 mod options;
 pub mod registry;
 mod result;
+pub mod testing;
 mod tool;
 mod tool_error;
 
