@@ -109,8 +109,10 @@ fn the_same_seed_repeats_the_same_run_and_another_does_not() {
 fn shares_of_one_in_all_befall_every_call_and_of_zero_none() {
     let faults = Faults::random(5, [(0.0, Fault::Panic), (0.5, NETWORK), (0.5, Fault::Hang)]).expect("in range");
     assert!((1..10_000).all(|call| matches!(faults.fault_of(call), NETWORK | Fault::Hang)));
-    let tenths = Faults::random(5, [(0.1, NETWORK); 10]).expect("one, but for rounding");
-    assert!((1..10_000).all(|call| tenths.fault_of(call) == NETWORK));
+    let rounded = [0.05, 0.55, 0.3, 0.1].map(|share| (share, NETWORK));
+    assert!(rounded.iter().map(|(share, _)| share).sum::<f64>() > 1.0);
+    let rounded = Faults::random(5, rounded).expect("one, but for rounding");
+    assert!((1..10_000).all(|call| rounded.fault_of(call) == NETWORK));
 }
 
 #[test]
@@ -124,6 +126,18 @@ fn a_latency_lies_in_its_range_and_reaches_its_ends() {
     assert_eq!(Faults::none().latency_of(1), ms(0));
     let widest = Faults::none().with_latency(ms(0)..=core::time::Duration::MAX).expect("in range");
     assert!(widest.latency_of(1) <= core::time::Duration::MAX);
+}
+
+#[test]
+fn a_call_that_fails_is_as_slow_as_any() {
+    let faults =
+        Faults::random(9, [(0.5, NETWORK)]).expect("in range").with_latency(ms(0)..=ms(100)).expect("in range");
+    for fault in [Fault::None, NETWORK] {
+        let calls: Vec<_> = (1..20_000).filter(|&call| faults.fault_of(call) == fault).collect();
+        let total: f64 = calls.iter().map(|&call| faults.latency_of(call).as_secs_f64()).sum();
+        let mean = total / calls.len() as f64;
+        assert!((0.045..0.055).contains(&mean), "{fault:?}: {mean}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

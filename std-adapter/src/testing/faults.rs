@@ -165,11 +165,14 @@ impl Faults {
     /// ```
     /// use fusebox::testing::{Fault, Faults};
     /// use fusebox::{ErrorCategory, Executor, Policy, ToolError};
+    /// use std::time::Duration;
     ///
     /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
     /// # runtime.block_on(async {
     /// let executor = Executor::new(Policy::default());
-    /// let faults = Faults::sequence([Fault::Panic, Fault::Error(ErrorCategory::Network)]);
+    /// let wait = Duration::from_secs(2);
+    /// let busy = Fault::Busy(ErrorCategory::RateLimit, wait);
+    /// let faults = Faults::sequence([Fault::Error(ErrorCategory::Network), busy]);
     /// let answer = executor.call(|_| faults.run(async { Ok::<_, ToolError>("an answer") })).await;
     /// assert_eq!(answer.unwrap(), "an answer");
     /// assert_eq!(faults.calls(), 3);
