@@ -2,9 +2,9 @@
 //!
 //! ```text
 //!   attempt  1            512           1024          1536          2048
-//!            AAAAAAAAAAAAAAAAAAAAAAAAAAAACCCCCCCCCCCCCCCCCCCCCCCCCCCC
-//!                          BBBBBBBBBBBBBBBBBBBBBBBBBBBBDDDDDDDDDDDDDD
-//!   read     A A A A A A A A A A A A A A B B B B B B B C C C C C C C
+//!            AAAAAAAAAAAAAACCCCCCCCCCCCCCCCCCCCCCCCCCCCEEEEEEEEEEEEEE
+//!            BBBBBBBBBBBBBBBBBBBBBBBBBBBBDDDDDDDDDDDDDDDDDDDDDDDDDDDD
+//!   read     A A A A A A A B B B B B B B C C C C C C C D D D D D D D
 //! ```
 //!
 //! A second histogram is filled beside the one that is read, and takes its place once it knows enough. So the one that is
@@ -52,10 +52,8 @@ impl Latency {
     pub(super) fn record(&self, took: Duration) {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         let Recent { older, newer } = &mut *recent;
-        if older.len() >= ENOUGH {
-            newer.saturating_record(micros(took));
-        }
         older.saturating_record(micros(took));
+        newer.saturating_record(micros(took));
         if newer.len() >= ENOUGH {
             core::mem::swap(older, newer);
             newer.reset();

@@ -113,8 +113,12 @@ proptest! {
         let forgotten = (micros.len() / enough).saturating_sub(1) * enough;
         let mut known = micros[forgotten..].to_vec();
         known.sort_unstable();
-        let exact = known[(known.len() * percentile).div_ceil(100) - 1];
+        let rank = (known.len() * percentile).div_ceil(100);
+        // where it comes out even, a rounding error of the percentile may lead to the next one
+        let even = known.len() * percentile % 100 == 0;
+        let ranks = rank..=(rank + usize::from(even)).min(known.len());
         let told = latency.percentile(percentile as f64);
-        prop_assert!(is_about(told, Duration::from_micros(exact)), "{:?} for {} of {:?}", told, exact, known.len());
+        let mut exact = ranks.map(|rank| Duration::from_micros(known[rank - 1]));
+        prop_assert!(exact.any(|exact| is_about(told, exact)), "{:?} of {} is {:?}", percentile, known.len(), told);
     }
 }
