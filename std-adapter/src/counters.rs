@@ -94,6 +94,14 @@ impl Counters {
     }
 }
 
+impl CounterSnapshot {
+    /// Calls that have ended, however. Counters are read one after another: while calls are running it can be off by some.
+    pub const fn ended(&self) -> u64 {
+        let rejected = self.rejected_by_breaker + self.rejected_by_bulkhead + self.rejected_by_bucket;
+        self.succeeded + self.failed + self.cancelled + self.denied + self.invalid_args + rejected
+    }
+}
+
 pub(crate) fn add_one(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }

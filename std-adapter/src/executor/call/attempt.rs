@@ -99,8 +99,8 @@ impl<'a, C: Sleep> Call<'a, C> {
         let error = match ended {
             Ok(Ok(Some(Ok(output)))) => {
                 started.admitted.settle(Outcome::Success, self.now);
-                if policy.hedge.is_some() {
-                    shared.latency.record(elapsed);
+                if let Some(latency) = shared.latency.get() {
+                    latency.record(elapsed);
                 }
                 return Ok(output);
             }

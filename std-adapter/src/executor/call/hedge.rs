@@ -6,6 +6,7 @@
 //! Dean and Barroso, "The Tail at Scale", Communications of the ACM 56(2), 2013.
 
 use super::super::admission::{Admitted, Bookings};
+use super::super::latency::Latency;
 use super::super::nested;
 use super::super::retry::Retry;
 use super::Call;
@@ -37,7 +38,8 @@ impl<'a, C: Sleep> Call<'a, C> {
         let delay = match delay {
             HedgeDelay::Fixed(delay) => delay,
             HedgeDelay::Percentile { percent, min_samples } => {
-                self.executor.shared.latency.percentile(percent, min_samples)?
+                let latency = self.executor.shared.latency.get_or_init(|| Latency::new(min_samples));
+                latency.percentile(f64::from(percent))?
             }
         };
         Some(Hedging { delay, most: max })
