@@ -43,6 +43,8 @@ pub mod registry;
 mod result;
 mod tool;
 mod tool_error;
+#[cfg(feature = "tower")]
+pub mod tower;
 
 pub use attempt::{Attempt, Progress};
 pub use call_error::CallError;
