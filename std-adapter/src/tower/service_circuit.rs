@@ -85,8 +85,10 @@ impl ServiceCircuit {
     pub(super) fn pass_on(&self, now: Instant) {
         let CircuitPolicy { breaker, bulkhead, .. } = self.limits();
         let circuit = &self.shared.circuit;
-        let has_probe = breaker.as_ref().is_none_or(|policy| circuit.breaker().refusal(policy, now) != Some(Wait::Release));
-        if has_probe && bulkhead.is_none_or(|policy| circuit.bulkhead().in_flight() < u64::from(policy.max_in_flight())) {
+        let has_probe =
+            breaker.as_ref().is_none_or(|policy| circuit.breaker().refusal(policy, now) != Some(Wait::Release));
+        if has_probe && bulkhead.is_none_or(|policy| circuit.bulkhead().in_flight() < u64::from(policy.max_in_flight()))
+        {
             self.announce();
         }
     }
