@@ -52,6 +52,8 @@ mod sleep;
 pub mod testing;
 mod tool;
 mod tool_error;
+#[cfg(feature = "tower")]
+pub mod tower;
 
 pub use attempt::{Attempt, Progress};
 pub use call_error::CallError;

@@ -1,0 +1,93 @@
+//! Many callers, few slots, calls dropped anywhere: nobody waits for ever, and nothing is left taken.
+
+use crate::support::*;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use core::time::Duration;
+use fusebox::ErrorCategory;
+use fusebox::tower::{PolicyLayer, WhenRefused};
+use serde_json::json;
+use std::sync::Arc;
+use tokio::task::JoinSet;
+use tower::{Layer, Service, ServiceExt};
+
+const SLOTS: usize = 3;
+const CALLERS: u64 = 40;
+const CALLS: usize = 25;
+
+#[tokio::test(start_paused = true)]
+async fn every_caller_gets_its_turn_and_everything_comes_back() {
+    for seed in 0..20 {
+        storm(seed).await;
+    }
+}
+
+async fn storm(seed: u64) {
+    let config = only(json!({
+        "breaker": { "consecutive_failures": 3, "open_wait": "20ms", "probes": 2, "required_successes": 2 },
+        "bulkhead": { "max_in_flight": SLOTS },
+        "rate": { "limit": "1000/s", "burst": 5 },
+        "max_retries": 1,
+    }));
+    let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let service = {
+        let (running, most) = (Arc::clone(&running), Arc::clone(&most));
+        tower::service_fn(move |request: u64| {
+            let running = Running::begin(&running, &most);
+            async move {
+                let mut rng = fastrand::Rng::with_seed(request);
+                tokio::time::sleep(Duration::from_micros(rng.u64(0..5_000))).await;
+                drop(running);
+                if rng.u8(..10) < 3 { Err(error(ErrorCategory::Network)) } else { Ok(()) }
+            }
+        })
+    };
+    let service = PolicyLayer::new(&config).unwrap().when_refused(WhenRefused::Wait).layer(service);
+    let mut callers = JoinSet::new();
+    for caller in 0..CALLERS {
+        let mut service = service.clone();
+        let mut rng = fastrand::Rng::with_seed(seed << 32 | caller);
+        callers.spawn(async move {
+            for _ in 0..CALLS {
+                if rng.bool() {
+                    service = service.clone();
+                }
+                let patience = Duration::from_micros(rng.u64(0..40_000));
+                let request = rng.u64(..);
+                let call = async { service.ready().await?.call(request).await };
+                // half of the callers give up, the others must come to an end
+                if rng.bool() {
+                    let _ = tokio::time::timeout(patience, call).await;
+                } else {
+                    let _ = call.await;
+                }
+                if rng.u8(..10) == 0 {
+                    // ready, but not called
+                    let _ = tokio::time::timeout(patience, service.ready()).await;
+                    service = service.clone();
+                }
+            }
+        });
+    }
+    let all = async { while callers.join_next().await.transpose().expect("no caller panics").is_some() {} };
+    // paused time runs ahead when nobody has anything to do: somebody who is never woken is found out
+    tokio::time::timeout(Duration::from_secs(3_600), all).await.expect("nobody waits for ever");
+    assert_eq!(running.load(Ordering::Relaxed), 0);
+    assert_eq!(service.circuit().snapshot().in_flight, 0);
+    assert_eq!(most.load(Ordering::Relaxed), SLOTS, "all slots were in use, and no more");
+}
+
+struct Running(Arc<AtomicUsize>);
+
+impl Running {
+    fn begin(running: &Arc<AtomicUsize>, most: &AtomicUsize) -> Self {
+        let now = running.fetch_add(1, Ordering::Relaxed) + 1;
+        most.fetch_max(now, Ordering::Relaxed);
+        Self(Arc::clone(running))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
