@@ -69,7 +69,7 @@ impl ServiceCircuit {
         match self.shared.circuit.admit(self.limits(), now, Tokens::ONE) {
             Ok((permit, _)) => {
                 let generation = self.generation(now);
-                Ok(Reservation { circuit: self.clone(), permit: Some(permit), generation, cut: Outcome::Cancelled })
+                Ok(Reservation { circuit: self.clone(), permit: Some(permit), generation, cut: Outcome::Ignored })
             }
             Err(rejection) => {
                 // the part that refused late has made a slot look taken meanwhile
@@ -131,7 +131,8 @@ impl ServiceCircuit {
     }
 }
 
-/// A permit of a circuit, settled once: as `Cancelled` when it is dropped before its call has ended.
+/// A permit of a circuit, settled once. Dropped before its call it gives everything back, whatever the policy makes of
+/// cancelled calls; dropped before the call's end it settles as `Cancelled`.
 #[derive(Debug)]
 pub(super) struct Reservation {
     circuit: ServiceCircuit,

@@ -102,6 +102,27 @@ async fn a_response_that_is_dropped_at_any_poll_leaves_the_circuit_as_if_it_had_
 }
 
 #[tokio::test(start_paused = true)]
+async fn cancelled_calls_count_where_the_policy_says_so_but_reservations_never_do() {
+    let config = only(json!({ "breaker": { "cancelled_is_failure": true } }));
+    let service = CircuitLayer::new(&config).unwrap().layer(Backend::default().client());
+    let failures = || service.circuit().snapshot().breaker.unwrap().failures;
+    let mut idle = service.clone();
+    make_ready(&mut idle);
+    drop(idle);
+    assert_eq!(failures(), 0, "there was no call");
+    for (polls, expected) in [(0, 1), (1, 2)] {
+        let mut called = service.clone();
+        make_ready(&mut called);
+        let mut call = Box::pin(called.call(0));
+        for _ in 0..polls {
+            assert!(poll_once(&mut call).is_pending());
+        }
+        drop(call);
+        assert_eq!(failures(), expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_slot_is_free_when_the_response_is_there_though_its_future_lives() {
     let backend = Backend::default();
     let mut service = guarded(&backend);
