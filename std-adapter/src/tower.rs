@@ -93,8 +93,8 @@
 //! [`CircuitLayer`] for which.
 //!
 //! **How an answer counts.** By default an error counts as it says, by [`Classify`](crate::Classify), and every answer is
-//! a success. A [`Judge`] decides otherwise: [`HttpStatus`] by the status of an HTTP answer, [`AnyError`] for errors that
-//! are not `Classify`, or a closure.
+//! a success. A [`Judge`] decides otherwise: [`HttpStatus`] by the status of an HTTP answer, [`GrpcStatus`] by that of
+//! gRPC, [`AnyError`] for errors that are not `Classify`, or a closure.
 //!
 //! **Errors.** A layer's error is a [`CallError`](crate::CallError) of the service's own, which is `Error + Send + Sync`
 //! where that is, and so becomes a `BoxError` where one is needed. A service whose error is a `BoxError` itself, which is
@@ -108,6 +108,7 @@ mod circuit_future;
 mod circuit_layer;
 mod circuit_service;
 mod flatten;
+mod grpc_status;
 mod http_status;
 mod judge;
 mod policy;
@@ -122,6 +123,7 @@ mod waiting;
 pub use circuit_future::CircuitFuture;
 pub use circuit_layer::{BreakerLayer, BulkheadLayer, CircuitLayer, RateLimitLayer, WhenRefused};
 pub use circuit_service::CircuitService;
+pub use grpc_status::GrpcStatus;
 pub use http_status::HttpStatus;
 pub use judge::{AnyError, ByError, Judge, Unjudged, Verdict, Within};
 pub use policy::{PolicyFuture, PolicyLayer, PolicyService};

@@ -16,8 +16,8 @@ use tower_service::Service;
 /// **Reservations.** `poll_ready` asks the service behind it first, and then takes a permit of the circuit (a slot, a
 /// token, perhaps the probe of a half-open breaker) and keeps it for the next `call` of this clone; a new clone has
 /// none. `call` moves it into the response's future, which settles it when the service has answered: when its response
-/// is there, not when its body has ended. Dropping the clone or the future settles it as cancelled, which gives all of
-/// it back. So a clone that is ready and neither called nor dropped keeps a slot from the others, as with tower's own
+/// is there, not when its body has ended. Dropping the clone gives all of it back; dropping the future does, too, and the
+/// call counts as cancelled, which `cancelled_is_failure` may count against the service. So a clone that is ready and neither called nor dropped keeps a slot from the others, as with tower's own
 /// limits; the probe that it may hold delays the breaker's recovery by at most a lease, after which it is written off. A
 /// reservation from before the breaker opened, or from longer ago than a lease, is not used: `call` takes a fresh one.
 ///

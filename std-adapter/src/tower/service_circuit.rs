@@ -69,7 +69,7 @@ impl ServiceCircuit {
         match self.shared.circuit.admit(self.limits(), now, Tokens::ONE) {
             Ok((permit, _)) => {
                 let generation = self.generation(now);
-                Ok(Reservation { circuit: self.clone(), permit: Some(permit), generation, cut: Outcome::Cancelled })
+                Ok(Reservation { circuit: self.clone(), permit: Some(permit), generation, stage: Stage::Reserved })
             }
             Err(rejection) => {
                 // the part that refused late has made a slot look taken meanwhile
@@ -131,14 +131,24 @@ impl ServiceCircuit {
     }
 }
 
-/// A permit of a circuit, settled once: as `Cancelled` when it is dropped before its call has ended.
+/// A permit of a circuit, settled once. Dropped before its call it gives everything back, whatever the policy makes of
+/// cancelled calls; dropped before the call's end it settles as `Cancelled`.
 #[derive(Debug)]
 pub(super) struct Reservation {
     circuit: ServiceCircuit,
     permit: Option<Permit>,
     generation: Option<u8>,
-    /// How the call counts if this is dropped now.
-    cut: Outcome,
+    stage: Stage,
+}
+
+/// How far the call has come.
+#[derive(Clone, Copy, Debug)]
+enum Stage {
+    Reserved,
+    Begun,
+    /// Code of the service is running: it panics if this is where the call ends.
+    InService,
+    Ended(Option<ErrorCategory>),
 }
 
 impl Reservation {
@@ -150,11 +160,11 @@ impl Reservation {
         self.generation == self.circuit.generation(now) && now.saturating_since(issued) < policy.config().probe_lease
     }
 
-    /// Runs code of the service. If that panics, the call has failed rather than been cancelled.
+    /// Runs code of the service, for the call. If that panics, the call has failed rather than been cancelled.
     pub(super) fn watch<T>(&mut self, service: impl FnOnce() -> T) -> T {
-        self.cut = self.outcome(Some(ErrorCategory::ExecutionError));
+        self.stage = Stage::InService;
         let answer = service();
-        self.cut = Outcome::Cancelled;
+        self.stage = Stage::Begun;
         answer
     }
 
@@ -163,15 +173,21 @@ impl Reservation {
         if let Some(permit) = &mut self.permit {
             permit.spend();
         }
-        self.cut = self.outcome(category);
+        self.stage = Stage::Ended(category);
     }
 
-    fn outcome(&self, category: Option<ErrorCategory>) -> Outcome {
+    fn outcome(&self) -> Outcome {
+        let category = match self.stage {
+            Stage::Reserved => return Outcome::Ignored,
+            Stage::Ended(None) => return Outcome::Success,
+            Stage::Begun => ErrorCategory::Cancelled,
+            Stage::InService => ErrorCategory::ExecutionError,
+            Stage::Ended(Some(category)) => category,
+        };
         match category {
-            None => Outcome::Success,
-            Some(ErrorCategory::Cancelled) => Outcome::Cancelled,
-            Some(category) if self.circuit.shared.policy.rule(category).trips => Outcome::Failure,
-            Some(_) => Outcome::Ignored,
+            ErrorCategory::Cancelled => Outcome::Cancelled,
+            category if self.circuit.shared.policy.rule(category).trips => Outcome::Failure,
+            _ => Outcome::Ignored,
         }
     }
 }
@@ -180,7 +196,7 @@ impl Drop for Reservation {
     fn drop(&mut self) {
         let Some(permit) = self.permit.take() else { return };
         let ServiceCircuit { shared } = &self.circuit;
-        shared.circuit.settle(self.circuit.limits(), self.circuit.now(), permit, self.cut);
+        shared.circuit.settle(self.circuit.limits(), self.circuit.now(), permit, self.outcome());
         self.circuit.announce();
     }
 }

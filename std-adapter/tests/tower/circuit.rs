@@ -3,13 +3,14 @@
 use crate::support::*;
 use core::convert::Infallible;
 use core::future::ready;
+use core::panic::AssertUnwindSafe;
 use core::task::{Context, Poll, Waker};
 use fusebox::config::{BreakerConfig, BulkheadConfig, RateConfig};
 use fusebox::tower::{AnyError, BreakerLayer, BulkheadLayer, CircuitLayer, RateLimitLayer, WhenRefused};
 use fusebox::{CallError, ErrorCategory, Part, PolicyConfig, ToolError};
 use fusebox_core::Tokens;
 use serde_json::json;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::catch_unwind;
 use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt};
 
 fn failures<S, J>(service: &fusebox::tower::CircuitService<S, J>) -> u32 {

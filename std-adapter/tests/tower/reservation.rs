@@ -61,7 +61,8 @@ async fn a_clone_starts_without_the_reservation() {
     make_ready(&mut service);
     let mut clone = service.clone();
     assert_eq!(snapshot(&clone).in_flight, 1);
-    assert_rejected(clone.ready().await.unwrap().call(0).await, Part::Bulkhead);
+    make_ready(&mut clone);
+    assert_rejected(now(clone.call(0)), Part::Bulkhead);
     drop(clone);
     assert_eq!(snapshot(&service).in_flight, 1, "the clone has given back nothing that is not its own");
 
@@ -102,6 +103,27 @@ async fn a_response_that_is_dropped_at_any_poll_leaves_the_circuit_as_if_it_had_
 }
 
 #[tokio::test(start_paused = true)]
+async fn cancelled_calls_count_where_the_policy_says_so_but_reservations_never_do() {
+    let config = only(json!({ "breaker": { "cancelled_is_failure": true } }));
+    let service = CircuitLayer::new(&config).unwrap().layer(Backend::default().client());
+    let failures = || service.circuit().snapshot().breaker.unwrap().failures;
+    let mut idle = service.clone();
+    make_ready(&mut idle);
+    drop(idle);
+    assert_eq!(failures(), 0, "there was no call");
+    for (polls, expected) in [(0, 1), (1, 2)] {
+        let mut called = service.clone();
+        make_ready(&mut called);
+        let mut call = Box::pin(called.call(0));
+        for _ in 0..polls {
+            assert!(poll_once(&mut call).is_pending());
+        }
+        drop(call);
+        assert_eq!(failures(), expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_slot_is_free_when_the_response_is_there_though_its_future_lives() {
     let backend = Backend::default();
     let mut service = guarded(&backend);
@@ -124,7 +146,7 @@ async fn a_probe_comes_back_from_a_service_or_a_response_that_is_dropped() {
     let mut idle = service.clone();
     make_ready(&mut idle);
     assert_eq!(snapshot(&service).breaker.unwrap().outstanding, 1);
-    assert_rejected(service.clone().oneshot(0).await, Part::Breaker);
+    assert_rejected(now(service.clone().oneshot(0)), Part::Breaker);
     drop(idle);
     assert_eq!(snapshot(&service).breaker.unwrap().outstanding, 0);
 
@@ -155,20 +177,39 @@ async fn an_idle_probe_delays_others_by_a_lease_and_is_not_used_after_it() {
     let mut idle = service.clone();
     make_ready(&mut idle);
     tokio::time::advance(ms(1_900)).await;
-    assert_rejected(service.clone().oneshot(0).await, Part::Breaker);
+    assert_rejected(now(service.clone().oneshot(0)), Part::Breaker);
     tokio::time::advance(ms(200)).await;
     let mut other = service.clone();
     make_ready(&mut other);
     let call = other.call(0);
     assert_eq!(backend.begun(), 2);
 
-    assert_rejected(idle.call(0).await, Part::Breaker);
+    assert_rejected(now(idle.call(0)), Part::Breaker);
     assert_eq!(backend.begun(), 2, "two probes at once would be one too many");
     drop(idle);
     assert_eq!(snapshot(&service).breaker.unwrap().outstanding, 1, "the other probe is still out");
     backend.answer(Ok("done"));
     call.await.unwrap();
     assert_eq!(snapshot(&service).breaker.unwrap().state, State::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_whose_probe_was_written_off_goes_as_a_new_one() {
+    for poll_again in [false, true] {
+        let backend = Backend::default();
+        let config = only(json!({ "breaker": { "consecutive_failures": 1, "jitter": "none", "probe_lease": "2s" } }));
+        let mut service = CircuitLayer::new(&config).unwrap().layer(backend.client());
+        make_half_open(&service, &backend).await;
+        make_ready(&mut service);
+        tokio::time::advance(Duration::from_secs(3)).await;
+        if poll_again {
+            make_ready(&mut service);
+        }
+        let call = service.call(0);
+        backend.answer(Ok("done"));
+        call.await.unwrap();
+        assert_eq!(snapshot(&service).breaker.unwrap().state, State::Closed, "its success counts");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -183,7 +224,7 @@ async fn a_reservation_from_before_the_breaker_opened_is_not_used() {
     backend.answer(Err(error(ErrorCategory::Network)));
     assert!(call.await.is_err());
 
-    assert_rejected(early.call(0).await, Part::Breaker);
+    assert_rejected(now(early.call(0)), Part::Breaker);
     assert_eq!(backend.begun(), 1);
 }
 

@@ -59,7 +59,8 @@ async fn the_backoff_grows_and_a_service_that_asks_for_more_gets_it() {
 #[tokio::test(start_paused = true)]
 async fn what_cannot_help_or_may_do_harm_is_not_repeated() {
     let network = || error(ErrorCategory::Network);
-    let cases: [(&str, Value, fn() -> ToolError, usize); 6] = [
+    type Case = (&'static str, Value, fn() -> ToolError, usize);
+    let cases: [Case; 6] = [
         ("its category is not retried", json!({}), || error(ErrorCategory::InvalidParameters), 1),
         ("it says so", json!({}), || error(ErrorCategory::Network).with_retry_hint(RetryHint::Never), 1),
         (

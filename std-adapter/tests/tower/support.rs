@@ -109,6 +109,15 @@ pub(crate) fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
     core::pin::Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
 }
 
+/// The output of a future that has nothing to wait for.
+#[track_caller]
+pub(crate) fn now<F: Future>(future: F) -> F::Output {
+    match poll_once(&mut core::pin::pin!(future)) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("it waits"),
+    }
+}
+
 /// Whether the service is ready, for a test that knows that it does not wait.
 #[track_caller]
 pub(crate) fn make_ready<S: Service<u32>>(service: &mut S) {

@@ -137,7 +137,7 @@ async fn rejecting_never_waits_and_says_when_to_come_back() {
         assert!(task.poll_ready(&mut service).is_ready());
         service.call(0).await.unwrap();
         assert!(task.poll_ready(&mut service).is_ready(), "an error would mean that the service is dead");
-        assert_eq!(rejection(service.call(0).await), (Part::Bucket, Wait::Nanos(500_000_000)));
+        assert_eq!(rejection(now(service.call(0))), (Part::Bucket, Wait::Nanos(500_000_000)));
         assert_eq!(calls.load(Ordering::Relaxed) - before, 1);
     }
 }
@@ -216,7 +216,7 @@ async fn what_waiting_cannot_help_is_rejected_at_once() {
     service.circuit().force(Forced::Open);
     let mut refused = service.clone();
     assert!(Task::new().poll_ready(&mut refused).is_ready());
-    assert_eq!(rejection(refused.call(0).await), (Part::Breaker, Wait::Never));
+    assert_eq!(rejection(now(refused.call(0))), (Part::Breaker, Wait::Never));
     service.circuit().reset();
     make_ready(&mut refused);
     assert!(poll_once(&mut Box::pin(refused.call(0))).is_pending());
