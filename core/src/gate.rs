@@ -56,6 +56,9 @@ pub struct Ask {
     pub now: Instant,
     /// What the call takes from each bucket, and what it must leave there. Default: one token.
     pub demand: Demand,
+    /// Whether a [`Booking`](crate::Booking) has taken the demand's tokens already, at the rate of that time: no bucket
+    /// takes any, and the pass holds them. A refusal leaves them booked. Default: no.
+    pub booked: bool,
     /// A fresh uniform number, of which all 64 bits count. Only a throttle draws on it, and it refuses nobody while this
     /// is the default, the luckiest.
     pub random: u64,
@@ -66,7 +69,7 @@ pub struct Ask {
 impl Ask {
     /// A plain call at `now`.
     pub const fn at(now: Instant) -> Self {
-        Self { now, demand: Demand::plain(Tokens::ONE), random: u64::MAX, retry: false }
+        Self { now, demand: Demand::plain(Tokens::ONE), booked: false, random: u64::MAX, retry: false }
     }
 }
 

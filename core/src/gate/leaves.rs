@@ -102,6 +102,9 @@ impl Gate for Gated<'_, TokenBucket, BucketPolicy> {
 
     #[inline]
     fn take(&self, ask: &Ask) -> Taken<Tokens> {
+        if ask.booked {
+            return Ok((ask.demand.cost, None));
+        }
         match self.state.try_acquire_as(self.policy, ask.now, ask.demand) {
             Ok(()) => Ok((ask.demand.cost, None)),
             Err(wait) => Err(Rejection { by: Part::Bucket, wait }),
@@ -109,7 +112,9 @@ impl Gate for Gated<'_, TokenBucket, BucketPolicy> {
     }
 
     fn undo(&self, ask: &Ask, tokens: Tokens) {
-        self.state.refund(self.policy, ask.now, tokens);
+        if !ask.booked {
+            self.state.refund(self.policy, ask.now, tokens);
+        }
     }
 
     #[inline]
@@ -148,6 +153,7 @@ impl Gate for AdaptiveBucket<'_> {
 
     fn take(&self, ask: &Ask) -> Taken<Tokens> {
         match self.rate.scale(self.policy, ask.now, ask.demand) {
+            Ok(_) if ask.booked => self.bucket.take(ask), // scaled when it was booked
             Ok(demand) => self.bucket.take(&Ask { demand, ..*ask }),
             Err(wait) => Err(Rejection { by: Part::AdaptiveRate, wait }),
         }
