@@ -5,7 +5,7 @@ use fusebox_core::{Cause, Part, State, Transition};
 use serde::{Deserialize, Serialize};
 
 macro_rules! counters {
-    ($($(#[$doc:meta])* $name:ident,)*) => {
+    ($($(#[$meta:meta])* $name:ident,)*) => {
         /// The counters themselves; relaxed, since each one stands for itself.
         #[derive(Debug, Default)]
         pub(crate) struct Counters {
@@ -14,12 +14,12 @@ macro_rules! counters {
 
         /// What has happened at one executor since it was created.
         ///
-        /// Every call that has ended is in exactly one of `succeeded`, `failed`, `cancelled` and the three `rejected_by`
+        /// Every call that has ended is in exactly one of `succeeded`, `failed`, `cancelled` and the `rejected_by`
         /// counts; `calls` minus their sum is in progress.
         #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
         #[non_exhaustive]
         pub struct CounterSnapshot {
-            $($(#[$doc])* pub $name: u64,)*
+            $($(#[$meta])* pub $name: u64,)*
         }
 
         impl Counters {
@@ -44,6 +44,12 @@ counters! {
     rejected_by_bulkhead,
     /// Calls that the rate limit refused before any attempt.
     rejected_by_bucket,
+    /// Calls that came before the end of a pause that the dependency had asked for.
+    #[serde(default)]
+    rejected_by_adaptive_rate,
+    /// Calls that were not sent because the dependency refuses too many.
+    #[serde(default)]
+    rejected_by_throttle,
     /// Calls that were cancelled or dropped.
     cancelled,
     /// Attempts begun.
@@ -71,6 +77,8 @@ impl Counters {
         add_one(match by {
             Part::Bulkhead => &self.rejected_by_bulkhead,
             Part::Bucket => &self.rejected_by_bucket,
+            Part::AdaptiveRate => &self.rejected_by_adaptive_rate,
+            Part::Throttle => &self.rejected_by_throttle,
             _ => &self.rejected_by_breaker,
         });
     }

@@ -43,11 +43,13 @@ mod bounded;
 mod call;
 mod execution;
 mod nested;
+mod parts;
 mod releases;
 mod retry;
 mod shared;
 
 pub use execution::{Execution, FailedAttempt, Stopped};
+pub use parts::{PartsSnapshot, PartsState};
 
 use crate::clock::TokioClock;
 use crate::counters::CounterSnapshot;
@@ -155,7 +157,13 @@ impl<C: Clock> Executor<C> {
 
     /// The state of breaker, bulkhead and bucket.
     pub fn snapshot(&self) -> CircuitSnapshot {
-        self.shared.circuit.snapshot(&self.shared.limits.load().circuit, self.clock.now())
+        let PartsSnapshot { breaker, in_flight, tokens, .. } = self.parts();
+        CircuitSnapshot { breaker, in_flight, tokens }
+    }
+
+    /// The state of all parts that the policy has.
+    pub fn parts(&self) -> PartsSnapshot {
+        self.shared.parts.snapshot(&self.shared.limits.load(), self.clock.now())
     }
 
     /// Whether the breaker refuses calls, and how long at the latest.
@@ -171,7 +179,7 @@ impl<C: Clock> Executor<C> {
     /// The state of the retry budget, where the policy has one.
     pub fn retry_budget(&self) -> Option<RetryBudgetSnapshot> {
         let policy = self.shared.limits.load().retry_budget?;
-        Some(self.shared.retry_budget.snapshot(&policy, self.clock.now()))
+        Some(self.shared.parts.retry_budget().snapshot(&policy, self.clock.now()))
     }
 
     /// What has happened so far, as numbers.
@@ -181,13 +189,13 @@ impl<C: Clock> Executor<C> {
 
     /// Forces the breaker open or closed until [`Executor::reset`].
     pub fn force(&self, forced: Forced) {
-        self.shared.counters.count_transition(self.shared.circuit.breaker().force(forced));
+        self.shared.counters.count_transition(self.shared.parts.force(forced));
         self.shared.releases.announce();
     }
 
     /// Closes the breaker, forced or not, and forgets what it has counted.
     pub fn reset(&self) {
-        self.shared.counters.count_transition(self.shared.circuit.breaker().reset());
+        self.shared.counters.count_transition(self.shared.parts.reset());
         self.shared.releases.announce();
     }
 }

@@ -50,7 +50,7 @@ pub use category::{CategoryChange, CategoryRule, ErrorCategory};
 pub use clock::{ManualClock, StdClock, TokioClock, TscClock};
 pub use config::{ConfigError, DurationText, Policy, PolicyConfig, RateText};
 pub use counters::CounterSnapshot;
-pub use executor::{Execution, Executor, FailedAttempt, Stopped};
+pub use executor::{Execution, Executor, FailedAttempt, PartsSnapshot, PartsState, Stopped};
 pub use fusebox_core::{Clock, Forced, Instant, Part, Priority, Rejection, RetryBudgetSnapshot, Wait};
 pub use idempotency::IdempotencyKey;
 pub use options::CallOptions;

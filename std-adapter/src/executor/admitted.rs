@@ -1,25 +1,26 @@
-//! `Admitted`: an attempt's permit, settled once, as `Cancelled` when the attempt is dropped.
+//! `Admitted`: what an attempt holds, settled once, as `Cancelled` when the attempt is dropped.
 
 use super::Executor;
+use super::parts::Held;
 use super::shared::Shared;
-use fusebox_core::{Clock, Instant, Outcome, Permit};
+use fusebox_core::{Clock, Instant, Outcome};
 
-/// The permit of an attempt under way.
+/// What an attempt under way holds.
 #[derive(Debug)]
 pub(super) struct Admitted<'a, C: Clock> {
     executor: &'a Executor<C>,
-    permit: Option<Permit>,
+    held: Option<Held>,
 }
 
 impl<'a, C: Clock> Admitted<'a, C> {
-    pub(super) const fn new(executor: &'a Executor<C>, permit: Permit) -> Self {
-        Self { executor, permit: Some(permit) }
+    pub(super) const fn new(executor: &'a Executor<C>, held: Held) -> Self {
+        Self { executor, held: Some(held) }
     }
 
     /// Marks the tokens as used: the tool has run to its end.
     pub(super) const fn spend(&mut self) {
-        if let Some(permit) = &mut self.permit {
-            permit.spend();
+        if let Some(held) = &mut self.held {
+            held.spend();
         }
     }
 
@@ -28,16 +29,16 @@ impl<'a, C: Clock> Admitted<'a, C> {
     }
 
     fn end(&mut self, outcome: Outcome, now: Instant) {
-        let Some(permit) = self.permit.take() else { return };
-        let Shared { circuit, limits, counters, releases, .. } = &*self.executor.shared;
-        counters.count_transition(circuit.settle(&limits.load().circuit, now, permit, outcome));
+        let Some(held) = self.held.take() else { return };
+        let Shared { parts, limits, counters, releases, .. } = &*self.executor.shared;
+        counters.count_transition(parts.settle(&limits.load(), now, held, outcome));
         releases.announce();
     }
 }
 
 impl<C: Clock> Drop for Admitted<'_, C> {
     fn drop(&mut self) {
-        if self.permit.is_some() {
+        if self.held.is_some() {
             self.end(Outcome::Cancelled, self.executor.clock.now());
         }
     }

@@ -5,12 +5,13 @@ use super::admitted::Admitted;
 use super::bounded::{Bounds, Cut};
 use super::execution::{Execution, FailedAttempt, Stopped};
 use super::nested;
+use super::parts::Parts;
 use super::retry::Retry;
 use super::shared::Shared;
 use crate::counters::add_one;
 use crate::{Attempt, CallError, CallOptions, Classify, ErrorCategory, IdempotencyKey, Progress, RetryHint};
 use core::time::Duration;
-use fusebox_core::{Clock, Instant, Outcome, Part, Rejection, Wait};
+use fusebox_core::{Ask, Clock, Instant, Outcome, Part, Rejection, Wait};
 use std::pin::pin;
 
 /// How many failed attempts a call remembers one by one.
@@ -80,7 +81,8 @@ impl<'a, C: Clock> Call<'a, C> {
             }
             let answer = self.ask();
             // a bucket that refuses has made the slot look taken meanwhile
-            let refused_late = matches!(answer, Err(Refused::By(Rejection { by: Part::Bucket, .. })));
+            let refused_late =
+                matches!(answer, Err(Refused::By(Rejection { by: Part::Bucket | Part::AdaptiveRate, .. })));
             if (woken || refused_late) && executor.shared.has_room(self.now) {
                 executor.shared.releases.announce();
             }
@@ -121,17 +123,18 @@ impl<'a, C: Clock> Call<'a, C> {
         if self.time_left().is_some_and(|left| left.is_zero()) {
             return Err(Refused::Deadline);
         }
-        let Shared { circuit, retry_budget, limits, counters, .. } = &*executor.shared;
+        let Shared { parts, limits, counters, .. } = &*executor.shared;
         let limits = limits.load();
-        match circuit.admit(&limits.circuit, self.now, self.options.priority.cost()) {
-            Ok((permit, transition)) => {
+        let ask = Ask { demand: Parts::demand(&limits, self.options.priority), ..Ask::at(self.now) };
+        match parts.admit(&limits, &ask) {
+            Ok((held, transition)) => {
                 counters.count_transition(transition);
                 if self.attempts == 0
                     && let Some(policy) = &limits.retry_budget
                 {
-                    retry_budget.deposit(policy, self.now);
+                    parts.retry_budget().deposit(policy, self.now);
                 }
-                Ok(Admitted::new(executor, permit))
+                Ok(Admitted::new(executor, held))
             }
             Err(rejection) => Err(Refused::By(rejection)),
         }
@@ -206,6 +209,10 @@ impl<'a, C: Clock> Call<'a, C> {
             _ => {}
         }
         let category = error.category();
+        if error.retry_after().is_some() || category == ErrorCategory::RateLimit {
+            let wait = error.retry_after().unwrap_or_default();
+            shared.parts.slow_down(&shared.limits.load(), self.now, wait);
+        }
         admitted.settle(self.outcome(category), self.now);
         if self.failures.len() < REMEMBERED_FAILURES {
             self.failures.push(FailedAttempt { category, elapsed: self.now.saturating_since(begun) });

@@ -16,7 +16,7 @@ impl<'a, C: Clock> Retry<'a, C> {
         let shared = &executor.shared;
         let granted = match &shared.limits.load().retry_budget {
             Some(policy) => {
-                shared.retry_budget.try_withdraw(policy, now).ok()?;
+                shared.parts.retry_budget().try_withdraw(policy, now).ok()?;
                 true
             }
             None => false,
@@ -36,7 +36,7 @@ impl<C: Clock> Drop for Retry<'_, C> {
         if self.granted
             && let Some(policy) = &shared.limits.load().retry_budget
         {
-            shared.retry_budget.refund(policy, self.executor.clock.now());
+            shared.parts.retry_budget().refund(policy, self.executor.clock.now());
         }
     }
 }

@@ -1,0 +1,1 @@
+//! Parts without an executor: what is admitted, booked, kept and restored.
