@@ -179,15 +179,19 @@ impl Parts {
         }
     }
 
-    /// The dependency asked its callers to stay away for `wait`: an adaptive rate is cut, and admits nothing meanwhile.
+    /// The dependency asked its callers to slow down, and to stay away for `wait`: an adaptive rate is cut, and admits
+    /// nothing meanwhile.
     ///
     /// The pause ends at the last tick of the rate's clock within `wait`, 1.05 ms early at most, and not at the first one
     /// after it: a call that has waited as long as it was asked to is not refused for a fraction of a tick.
     pub(crate) fn slow_down(&self, policy: &LimitPolicy, now: Instant, wait: Duration) {
         let Some(adaptive) = &policy.adaptive_rate else { return };
-        let end = now.saturating_add(wait).as_nanos() & !(PAUSE_TICK - 1);
-        let wait = Instant::from_nanos(end).saturating_since(now);
-        self.adaptive_rate.slow_down(adaptive, now, wait);
+        let end = Instant::from_nanos(now.saturating_add(wait).as_nanos() & !(PAUSE_TICK - 1));
+        if end > now {
+            self.adaptive_rate.slow_down(adaptive, now, end.saturating_since(now));
+        } else {
+            self.adaptive_rate.settle(adaptive, now, Outcome::Failure); // a cut, and no pause
+        }
     }
 
     /// How long the breaker would refuse a call.
