@@ -20,7 +20,7 @@
 mod duration_text;
 mod error;
 mod errors;
-mod field_path;
+pub(crate) mod field_path;
 mod policy;
 mod rate_text;
 mod registry;
@@ -100,6 +100,7 @@ pub struct PolicyConfig {
     /// What follows from each kind of error, where it differs from [`ErrorCategory`]'s table:
     /// `categories = { RateLimit = { trips = false } }`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[cfg_attr(feature = "config-file", schemars(extend("propertyNames" = text_schemas::category_names())))]
     pub categories: BTreeMap<ErrorCategory, CategoryChange>,
 }
 

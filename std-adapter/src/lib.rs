@@ -35,6 +35,8 @@ mod call_error;
 mod category;
 mod clock;
 pub mod config;
+#[cfg(feature = "config-file")]
+pub mod config_file;
 mod counters;
 pub mod executor;
 mod idempotency;
