@@ -43,6 +43,8 @@ mod idempotency;
 mod options;
 pub mod registry;
 mod result;
+#[cfg(feature = "state-file")]
+pub mod state_file;
 mod tool;
 mod tool_error;
 

@@ -2,7 +2,7 @@
 
 use super::tree::{Misfit, TomlValue, places, read};
 use super::{FileError, FileFault, Overrides, Place};
-use crate::config::field_path::member;
+use crate::config::field_path::{is_part_of, member};
 use crate::{ConfigError, RegistryConfig};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
@@ -183,8 +183,7 @@ impl<'t> Document<'t> {
 
     /// Where a field stands, or the nearest that it is part of.
     fn place_of(&self, field: &str) -> Place {
-        let part_of = |whole: &str| field.strip_prefix(whole).is_some_and(|rest| rest.starts_with(['.', '[']));
-        let nearest = self.places.iter().filter(|(path, _)| *path == field || part_of(path));
+        let nearest = self.places.iter().filter(|(path, _)| *path == field || is_part_of(field, path));
         nearest.max_by_key(|(path, _)| path.len()).map_or(Place::Unknown, |(_, offset)| self.place_at(*offset))
     }
 

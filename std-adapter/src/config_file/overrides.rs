@@ -14,9 +14,9 @@ use toml::de::{DeTable, DeValue};
 /// one; if the file has no such key, it is added in lower case. What is spelt in another way (a category's name, a new
 /// tool's) is written in the value: `FUSEBOX__DEFAULTS__CATEGORIES='{ RateLimit = { trips = false } }'`.
 ///
-/// The value is TOML where it is any (`3`, `true`, `["a", "b"]`, `{ limit = "2/s" }`), otherwise text (`5s`). It takes
-/// the place of the whole value; lists have no keys and are given whole. Variables are applied in the order of their
-/// names, so that one for a whole table comes before those for its members.
+/// The value is TOML where it is any (`3`, `true`, `["a", "b"]`, `{ limit = "2/s" }`), otherwise text (`5s`); text that
+/// would be TOML is quoted (`"3"`). It takes the place of the whole value; lists have no keys and are given whole.
+/// Variables are applied in the order of their names, so that one for a whole table comes before those for its members.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Overrides {
     /// The keys as they are in the variable's name, and its value, by the variable's whole name.

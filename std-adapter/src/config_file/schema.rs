@@ -19,18 +19,25 @@ impl RegistryConfig {
     /// ```
     pub fn json_schema() -> Value {
         let settings = SchemaSettings::draft2020_12().with_transform(PlainDescriptions);
-        settings.into_generator().into_root_schema_for::<Self>().into()
+        let mut schema = Value::from(settings.into_generator().into_root_schema_for::<Self>());
+        for (name, definition) in schema["$defs"].as_object_mut().into_iter().flatten() {
+            definition["title"] = name.as_str().into();
+        }
+        schema
     }
 }
 
-/// Takes the links of Rust's documentation out of the descriptions.
+/// Makes plain text of the descriptions, which are written for the documentation of the Rust types: no links, no
+/// examples in Rust, and a line for each paragraph.
 #[derive(Clone, Debug)]
 struct PlainDescriptions;
 
 impl Transform for PlainDescriptions {
     fn transform(&mut self, schema: &mut Schema) {
         if let Some(Value::String(text)) = schema.get_mut("description") {
-            *text = text.replace("[`", "`").replace("`]", "`");
+            let paragraphs = text.split("\n\n").take_while(|paragraph| !paragraph.starts_with("```"));
+            let paragraphs: Vec<_> = paragraphs.map(|paragraph| paragraph.replace('\n', " ")).collect();
+            *text = paragraphs.join("\n").replace("[`", "`").replace("`]", "`");
         }
         transform_subschemas(self, schema);
     }

@@ -1,6 +1,6 @@
 //! A TOML value with its places: what stands where, and how it is read as a type although parts of it are wrong.
 
-use crate::config::field_path::{element, member};
+use crate::config::field_path::{element, is_part_of, member};
 use core::ops::Range;
 use serde::de::DeserializeOwned;
 use serde_path_to_error::{Path, Segment};
@@ -55,7 +55,7 @@ pub(super) fn read<T: DeserializeOwned>(path: &str, mut value: TomlValue<'_>) ->
         let field = field_of(path, &way);
         let error: Error = error.into_inner();
         // what is absent because it was taken out is no further fault
-        let follows = misfits.iter().any(|misfit| misfit.field != field && misfit.field.starts_with(&field));
+        let follows = misfits.iter().any(|misfit| is_part_of(&misfit.field, &field));
         if !follows {
             let message = format!("{field}: {}", error.message().replace('\n', " "));
             misfits.push(Misfit { field, message, span: error.span() });
