@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 
 const NONE: [(&str, &str); 0] = [];
 
@@ -243,8 +243,28 @@ port = 80
     assert_eq!(lines[4], "FUSEBOX__TOOLS__A__COMMAND: tools.a.command is no program");
 }
 
+#[test]
+fn a_value_of_the_wrong_type_is_not_missed_as_well() {
+    #[derive(Debug, Deserialize)]
+    struct Fields {
+        #[allow(dead_code, reason = "it is only asked for")]
+        command: Vec<String>,
+    }
+    let overrides = Overrides::default();
+    let text = "tools.a.command = 3\ntools.b.description = 'no command'";
+    let mut document = Document::parse(None, text, &overrides).expect("it is TOML");
+    for name in ["a", "b"] {
+        assert!(document.take_members::<Fields>(&["tools", name], &["command"]).is_none());
+    }
+    let faults = faults(document.finish());
+    let lines: Vec<_> = faults.lines().collect();
+    assert_eq!(lines.len(), 2, "{faults}");
+    assert!(lines[0].starts_with("1:19: tools.a.command: invalid type: integer `3`"), "{faults}");
+    assert!(lines[1].contains("tools.b: missing field `command`"), "{faults}");
+}
+
 /// Sample configurations, whether they are allowed, and whether the schema can tell.
-const SAMPLES: [(&str, bool, bool); 24] = [
+const SAMPLES: [(&str, bool, bool); 26] = [
     ("", true, true),
     ("defaults = { timeout = '1m 30s', max_wait = '0s', backoff = { base = '1.5s', jitter = 'equal' } }", true, true),
     (
@@ -260,6 +280,8 @@ const SAMPLES: [(&str, bool, bool); 24] = [
     ("defaults.timeout = 5", false, true),
     ("defaults.timeout = 'soon'", false, true),
     ("defaults.timeout = '5'", false, true),
+    ("defaults.timeout = 'about 5s'", false, true),
+    ("defaults.rate.limit = 'about 5/s'", false, true),
     ("defaults.rate.limit = '5'", false, true),
     ("defaults.rate.limit = '1.5/s'", false, true),
     ("defaults.backoff.jitter = 'some'", false, true),
@@ -373,9 +395,19 @@ fn a_file_that_is_written_or_replaced_is_told_and_a_wrong_one_with_why() {
     };
     assert_eq!(change, Some(3));
     drop(watcher);
-    // the thread has dropped what it was given, and with it the sender
-    while changes.recv_timeout(Duration::from_secs(60)).is_ok() {}
-    assert!(changes.recv().is_err());
+}
+
+#[test]
+fn nothing_is_told_after_the_watcher_is_dropped_and_the_drop_waits_for_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("tools.toml");
+    fs::write(&file, text(1)).expect("it can be written");
+    let hour = Duration::from_secs(3_600);
+    let (_, watcher, changes) = watch(&file, WatchOptions { quiet: hour, ..by_events() });
+    fs::write(&file, text(2)).expect("it can be written");
+    drop(watcher);
+    // told is nothing, up to the end of the thread, which comes long before the hour
+    assert_eq!(changes.recv_timeout(Duration::from_secs(60)).err(), Some(RecvTimeoutError::Disconnected));
 }
 
 #[cfg(unix)]
@@ -436,10 +468,8 @@ fn a_callback_that_panics_is_called_again_and_may_drop_the_watcher() {
         fs::write(&file, text(retries)).expect("it can be written");
         assert_eq!(told.recv_timeout(Duration::from_secs(60)), Ok(retries));
     }
-    assert!(
-        told.recv_timeout(Duration::from_secs(60))
-            .is_err_and(|error| error != std::sync::mpsc::RecvTimeoutError::Timeout)
-    );
+    // the thread has come to its end, and has dropped what it was given
+    assert_eq!(told.recv_timeout(Duration::from_secs(60)), Err(RecvTimeoutError::Disconnected));
 }
 
 #[test]

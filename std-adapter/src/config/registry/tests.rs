@@ -178,6 +178,12 @@ fn each_fault_names_field_value_and_what_is_allowed() {
 }
 
 #[test]
+fn a_timeout_that_is_not_allowed_is_no_fault_of_the_keys() {
+    let text = "tools.a = { policy.timeout = '0s', keyed = {} }";
+    assert_fault(text, "tools.a.policy.timeout is 0s: allowed is 1ms to 365days");
+}
+
+#[test]
 fn an_alias_belongs_to_one_tool() {
     let clash = |owner| {
         format!("tools.b.aliases[0] is \"x\", a name of the tool \"{owner}\": allowed is a name that no tool has")
