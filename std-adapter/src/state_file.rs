@@ -85,7 +85,7 @@ impl StateFile {
     /// Writes the state in the place of the one before.
     ///
     /// It is written to another file in the same folder, brought to the disk, and renamed: whatever happens meanwhile,
-    /// the file is the old one or the new one. Only its owner may read it, as state may tell who was called.
+    /// the file is the old one or the new one. On Unix only its owner may read it, as a state may tell who was called.
     ///
     /// # Errors
     /// That the state cannot be written as JSON, or the file cannot be written; the old file is still there.

@@ -76,6 +76,17 @@ fn a_state_that_cannot_be_saved_leaves_the_one_before() {
     assert!(matches!(itself.load_at::<u32>(at(5)), Err(StateFileError::Read(..))));
 }
 
+#[cfg(unix)]
+#[test]
+fn a_state_is_read_by_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let (_folder, file) = folder();
+    fs::write(file.path(), "open to all").expect("it can be written");
+    file.save_at(&1, at(5)).expect("it is saved");
+    let mode = fs::metadata(file.path()).expect("it is there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
 #[test]
 fn a_reader_sees_a_whole_state_at_any_time() {
     let (_folder, file) = folder();

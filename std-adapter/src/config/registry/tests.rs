@@ -82,7 +82,10 @@ fn every_field_can_be_written_and_is_read_back_as_toml_and_as_json() {
 fn an_empty_configuration_is_allowed_and_writes_nothing() {
     assert_eq!(read(""), RegistryConfig::default());
     assert_eq!(RegistryConfig::default().check(), Ok(()));
-    assert_eq!(serde_json::to_value(RegistryConfig::default()).expect("it is data"), json!({}));
+    let written = |config: &RegistryConfig| serde_json::to_value(config).expect("it is data");
+    assert_eq!(written(&RegistryConfig::default()), json!({}));
+    let bare = "groups.g = {}\ntools = { a = {}, b.keyed = {} }";
+    assert_eq!(written(&read(bare)), json!({ "groups": { "g": {} }, "tools": { "a": {}, "b": { "keyed": {} } } }));
     assert!(toml::from_str::<RegistryConfig>("tool = {}").is_err());
     assert!(toml::from_str::<RegistryConfig>("[tools.a]\ntimeout = '1s'").is_err());
 }
