@@ -78,7 +78,7 @@ fn b5_a_cancelled_call_leaves_all_parts_as_if_it_had_never_been() {
     let parts = Parts::new(&policy);
     let before = parts.snapshot(&policy, NOW);
     let held = admit(&parts, &policy, NOW).expect("all is fresh");
-    assert_eq!(held.issued(), NOW);
+    assert_eq!(held.issued, NOW);
     assert_ne!(parts.snapshot(&policy, NOW), before);
     parts.settle(&policy, NOW, held, Outcome::Cancelled);
     assert_eq!(parts.snapshot(&policy, NOW), before);
