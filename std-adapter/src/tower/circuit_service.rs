@@ -85,13 +85,11 @@ impl<S, J> CircuitService<S, J> {
     fn ask(&mut self, now: Instant) -> Result<Reservation, Rejection> {
         loop {
             let answer = self.circuit.reserve(now);
-            match &answer {
-                Err(Rejection { by, wait: Wait::Release }) if self.waits.wait_for(*by) => {
-                    if self.waiting.listen(&self.circuit) {
-                        continue;
-                    }
-                }
-                _ => self.waiting.stop_listening(),
+            if let Err(Rejection { by, wait: Wait::Release }) = &answer
+                && self.waits.wait_for(*by)
+                && self.waiting.listen(&self.circuit)
+            {
+                continue;
             }
             return answer;
         }

@@ -53,11 +53,6 @@ impl Waiting {
         true
     }
 
-    /// Leaves a release to those that wait for one.
-    pub(super) fn stop_listening(&mut self) {
-        self.release = None;
-    }
-
     /// Wakes after `limit` at the latest; `None` is no limit.
     pub(super) fn arm(&mut self, limit: Option<Duration>) {
         self.timer = limit.map(|limit| Box::pin(tokio::time::sleep(limit)));

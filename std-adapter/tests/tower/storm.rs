@@ -3,8 +3,8 @@
 use crate::support::*;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
-use fusebox::ErrorCategory;
-use fusebox::tower::{PolicyLayer, WhenRefused};
+use fusebox::tower::{CircuitLayer, PolicyLayer, WhenRefused};
+use fusebox::{ErrorCategory, ToolError};
 use serde_json::json;
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -74,6 +74,42 @@ async fn storm(seed: u64) {
     assert_eq!(running.load(Ordering::Relaxed), 0);
     assert_eq!(service.circuit().snapshot().in_flight, 0);
     assert_eq!(most.load(Ordering::Relaxed), SLOTS, "all slots were in use, and no more");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn no_release_is_lost_between_threads() {
+    const SLOTS: usize = 2;
+    let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let counted = (Arc::clone(&running), Arc::clone(&most));
+    let service = tower::service_fn(move |_: u64| {
+        let running = Running::begin(&counted.0, &counted.1);
+        async move {
+            tokio::task::yield_now().await;
+            drop(running);
+            Ok::<_, ToolError>(())
+        }
+    });
+    let config = only(json!({ "bulkhead": { "max_in_flight": SLOTS }, "rate": { "limit": "1000000/s", "burst": 1 } }));
+    let service = CircuitLayer::new(&config).unwrap().layer(service);
+    let mut callers = JoinSet::new();
+    for caller in 0..8 {
+        let service = service.clone();
+        callers.spawn(async move {
+            for call in 0..500 {
+                let mut call = Box::pin(service.clone().oneshot(call));
+                // some give up after their first poll
+                if caller % 2 == 0 && poll_once(&mut call).is_pending() {
+                    continue;
+                }
+                call.await.expect("it waits for as long as it takes");
+            }
+        });
+    }
+    let all = async { while callers.join_next().await.transpose().expect("no caller panics").is_some() {} };
+    // far more than it ever takes; without it a lost release would be a test that hangs
+    tokio::time::timeout(Duration::from_secs(60), all).await.expect("nobody waits for ever");
+    assert_eq!((running.load(Ordering::Relaxed), service.circuit().snapshot().in_flight), (0, 0));
+    assert!(most.load(Ordering::Relaxed) <= SLOTS);
 }
 
 struct Running(Arc<AtomicUsize>);

@@ -211,6 +211,26 @@ async fn waiting_for_a_breaker_outlasts_its_open_wait_and_the_lease_of_a_lost_pr
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_service_that_was_ready_before_the_breaker_opened_waits_when_it_is_asked_again() {
+    let backend = Backend::default();
+    let config = json!({ "breaker": { "consecutive_failures": 1, "jitter": "none" } });
+    let service = guarded(&backend, config, WhenRefused::Wait);
+    let (mut early, mut failing) = (service.clone(), service.clone());
+    make_ready(&mut early);
+    make_ready(&mut failing);
+    let call = failing.call(0);
+    backend.answer(Err(error(ErrorCategory::Network)));
+    assert!(call.await.is_err());
+
+    let task = Task::new();
+    assert!(task.poll_ready(&mut early).is_pending());
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(task.was_woken());
+    assert!(task.poll_ready(&mut early).is_ready());
+    assert_eq!(service.circuit().snapshot().breaker.unwrap().outstanding, 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_waiting_cannot_help_is_rejected_at_once() {
     let service = guarded(&Backend::default(), json!({ "breaker": {} }), WhenRefused::Wait);
     service.circuit().force(Forced::Open);
