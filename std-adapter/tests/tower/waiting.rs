@@ -116,10 +116,10 @@ async fn by_default_the_rate_limit_is_waited_for_and_an_open_breaker_rejects() {
     let begun = Instant::now();
     for waited in [0, 500, 1_000] {
         // the last of them fails
-        let _ = service.ready().await.unwrap().call(0).await;
+        let _ = patiently(service.ready()).await.unwrap().call(0).await;
         assert_eq!(begun.elapsed(), ms(waited));
     }
-    assert_eq!(rejection(service.ready().await.unwrap().call(0).await).0, Part::Breaker);
+    assert_eq!(rejection(patiently(service.ready()).await.unwrap().call(0).await).0, Part::Breaker);
     assert_eq!((begun.elapsed(), calls.load(Ordering::Relaxed)), (ms(1_000), 3));
 }
 
@@ -163,12 +163,12 @@ async fn a_wait_ends_at_its_limit_and_one_that_is_too_long_does_not_begin() {
     let begun = Instant::now();
     make_ready(&mut service);
     let call = service.call(0);
-    assert_eq!(rejection(service.ready().await.unwrap().call(0).await), (Part::Bulkhead, Wait::Release));
+    assert_eq!(rejection(patiently(service.ready()).await.unwrap().call(0).await), (Part::Bulkhead, Wait::Release));
     assert_eq!(begun.elapsed(), ms(300));
 
     backend.answer(Ok("done"));
     call.await.unwrap();
-    assert_eq!(rejection(service.ready().await.unwrap().call(0).await).0, Part::Bucket);
+    assert_eq!(rejection(patiently(service.ready()).await.unwrap().call(0).await).0, Part::Bucket);
     assert_eq!(begun.elapsed(), ms(300), "700 ms are more than 300");
     tokio::time::advance(ms(500)).await;
     make_ready_after_a_wait(&mut service).await;
@@ -177,7 +177,7 @@ async fn a_wait_ends_at_its_limit_and_one_that_is_too_long_does_not_begin() {
 
 async fn make_ready_after_a_wait(service: &mut CircuitService<Client>) {
     assert!(Task::new().poll_ready(service).is_pending());
-    service.ready().await.unwrap();
+    patiently(service.ready()).await.unwrap();
     assert_eq!(service.circuit().snapshot().in_flight, 1);
 }
 
@@ -194,11 +194,11 @@ async fn waiting_for_a_breaker_outlasts_its_open_wait_and_the_lease_of_a_lost_pr
     assert!(call.await.is_err());
 
     let mut lost = service.clone();
-    lost.ready().await.unwrap();
+    patiently(lost.ready()).await.unwrap();
     assert_eq!(begun.elapsed(), Duration::from_secs(5));
     let lost = lost.call(0); // never polled, never dropped
     let mut probe = service.clone();
-    probe.ready().await.unwrap();
+    patiently(probe.ready()).await.unwrap();
     // the lease is kept in ticks of 8.4 ms
     assert!((ms(8_000)..ms(8_020)).contains(&begun.elapsed()), "{:?}", begun.elapsed());
     let call = probe.call(0);
