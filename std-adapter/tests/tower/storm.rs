@@ -6,7 +6,8 @@ use core::time::Duration;
 use fusebox::tower::{CircuitLayer, PolicyLayer, WhenRefused};
 use fusebox::{ErrorCategory, ToolError};
 use serde_json::json;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::thread;
 use tokio::task::JoinSet;
 use tower::{Layer, Service, ServiceExt};
 
@@ -110,6 +111,35 @@ async fn no_release_is_lost_between_threads() {
     tokio::time::timeout(Duration::from_secs(60), all).await.expect("nobody waits for ever");
     assert_eq!((running.load(Ordering::Relaxed), service.circuit().snapshot().in_flight), (0, 0));
     assert!(most.load(Ordering::Relaxed) <= SLOTS);
+}
+
+#[test]
+fn a_release_that_comes_just_when_another_begins_to_wait_is_not_missed() {
+    const ROUNDS: usize = 20_000;
+    let config = only(json!({ "bulkhead": { "max_in_flight": 1 } }));
+    let service = tower::service_fn(|_: u32| core::future::ready(Ok::<_, ToolError>(())));
+    let service = CircuitLayer::new(&config).unwrap().layer(service);
+    let arrived = Arc::new(AtomicUsize::new(0));
+    let (done, all_done) = mpsc::channel();
+    for _ in 0..2 {
+        let (service, arrived, done) = (service.clone(), Arc::clone(&arrived), done.clone());
+        thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            for round in 1..=ROUNDS {
+                // both begin at once, and nobody else comes to make up for a lost release
+                arrived.fetch_add(1, Ordering::SeqCst);
+                while arrived.load(Ordering::SeqCst) < 2 * round {
+                    thread::yield_now();
+                }
+                runtime.block_on(service.clone().oneshot(0)).unwrap();
+            }
+            done.send(()).unwrap();
+        });
+    }
+    for _ in 0..2 {
+        // far more than it ever takes; without it a lost release would be a test that hangs
+        all_done.recv_timeout(Duration::from_secs(60)).expect("nobody waits for ever");
+    }
 }
 
 struct Running(Arc<AtomicUsize>);

@@ -36,7 +36,8 @@ async fn a_clone_that_waits_for_the_slot_is_woken_however_the_other_one_ends() {
     }
     for end in [End::Answer, End::DropResponse, End::DropService] {
         let backend = Backend::default();
-        let (mut first, task) = (one_slot(&backend), Task::new());
+        let config = json!({ "max_wait": "1h", "bulkhead": { "max_in_flight": 1 } });
+        let (mut first, task) = (guarded(&backend, config, WhenRefused::ByPart), Task::new());
         let mut second = first.clone();
         make_ready(&mut first);
         assert!(task.poll_ready(&mut second).is_pending());
@@ -53,6 +54,8 @@ async fn a_clone_that_waits_for_the_slot_is_woken_however_the_other_one_ends() {
         assert!(task.was_woken());
         assert!(task.poll_ready(&mut second).is_ready());
         assert_eq!(second.circuit().snapshot().in_flight, 1);
+        drop(second.call(0));
+        make_ready(&mut second); // nothing is left of the wait before
     }
 }
 
