@@ -1,6 +1,7 @@
 //! Parts without an executor: what is admitted, booked, kept under another policy and brought across a restart.
 
 mod memory;
+mod sequences;
 
 use super::*;
 use crate::config::{Policy, PolicyConfig};
