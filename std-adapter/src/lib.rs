@@ -39,6 +39,7 @@ mod counters;
 pub mod executor;
 mod idempotency;
 mod options;
+mod refusal;
 pub mod registry;
 mod result;
 mod tool;
@@ -54,6 +55,7 @@ pub use executor::{Execution, Executor, FailedAttempt, Stopped};
 pub use fusebox_core::{Clock, Forced, Instant, Part, Priority, Rejection, RetryBudgetSnapshot, Wait};
 pub use idempotency::IdempotencyKey;
 pub use options::CallOptions;
+pub use refusal::{Refusal, Scope};
 pub use registry::{
     AvailableTools, BreakerReport, BreakerStateName, Handle, Registry, RegistryError, ToolSnapshot, TypedCallError,
     UnavailableTool,
