@@ -42,6 +42,7 @@ mod options;
 mod refusal;
 pub mod registry;
 mod result;
+mod status;
 mod tool;
 mod tool_error;
 
@@ -61,6 +62,7 @@ pub use registry::{
     UnavailableTool,
 };
 pub use result::{AttemptReport, CallResult, ErrorKind, ErrorReport, RefusedBy};
+pub use status::Status;
 pub use tool::{BoxFuture, Tool, Typed, WithAttempt, typed, with_attempt};
 pub use tool_error::{Classify, RetryHint, ToolError};
 
