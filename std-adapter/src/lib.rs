@@ -43,6 +43,8 @@ mod refusal;
 pub mod registry;
 mod result;
 mod status;
+#[allow(dead_code, reason = "the executor does not report to it yet")]
+pub mod telemetry;
 mod tool;
 mod tool_error;
 
@@ -53,7 +55,7 @@ pub use clock::{ManualClock, StdClock, TokioClock, TscClock};
 pub use config::{ConfigError, DurationText, Policy, PolicyConfig, RateText};
 pub use counters::CounterSnapshot;
 pub use executor::{Execution, Executor, FailedAttempt, Stopped};
-pub use fusebox_core::{Clock, Forced, Instant, Part, Priority, Rejection, RetryBudgetSnapshot, Wait};
+pub use fusebox_core::{Cause, Clock, Forced, Instant, Part, Priority, Rejection, RetryBudgetSnapshot, Wait};
 pub use idempotency::IdempotencyKey;
 pub use options::CallOptions;
 pub use refusal::{Refusal, Scope};
@@ -63,6 +65,7 @@ pub use registry::{
 };
 pub use result::{AttemptReport, CallResult, ErrorKind, ErrorReport, RefusedBy};
 pub use status::Status;
+pub use telemetry::{Event, EventKind, EventStream, GivenUp, Missed};
 pub use tool::{BoxFuture, Tool, Typed, WithAttempt, typed, with_attempt};
 pub use tool_error::{Classify, RetryHint, ToolError};
 
