@@ -99,9 +99,10 @@ pub(crate) struct Telemetry {
     hub: Hub,
     counters: Counters,
     latest: Latest,
-    /// Made when the first thing happens after metrics were switched on.
+    /// Made when the first thing happens after metrics were switched on; boxed, because most of it is handles that wait
+    /// to be made.
     #[cfg(feature = "metrics")]
-    metrics: std::sync::OnceLock<metrics::ToolMetrics>,
+    metrics: std::sync::OnceLock<Box<metrics::ToolMetrics>>,
 }
 
 impl Telemetry {
@@ -262,7 +263,7 @@ impl Telemetry {
     #[cfg(feature = "metrics")]
     fn record(&self, record: impl FnOnce(&metrics::ToolMetrics)) {
         if self.hub.recording.is_on() {
-            record(self.metrics.get_or_init(|| self.hub.recording.metrics_of(&self.tool)));
+            record(self.metrics.get_or_init(|| Box::new(self.hub.recording.metrics_of(&self.tool))));
         }
     }
 

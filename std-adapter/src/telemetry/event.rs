@@ -186,9 +186,4 @@ mod tests {
         assert_eq!(refused(None).get("group"), None);
         assert_eq!(refused(None)["wait"], json!({ "nanos": 7 }));
     }
-
-    #[test]
-    fn an_event_fits_two_cache_lines() {
-        assert!(size_of::<Event>() <= 128, "{}", size_of::<Event>());
-    }
 }

@@ -24,7 +24,8 @@ struct ToolLabels {
 }
 
 impl Recording {
-    /// Records from now on, with a label of their own for the first `max_tools` names.
+    /// Records from now on, with a label of their own for the first `max_tools` names. The recorder must be installed by now:
+    /// handles that were made without one record nothing, for good.
     pub(crate) fn start(&self, max_tools: usize) {
         catalogue::describe();
         self.labels.lock().unwrap_or_else(PoisonError::into_inner).at_most = max_tools;
