@@ -49,6 +49,7 @@ pub mod rules;
 #[cfg(feature = "json-schema")]
 pub mod schema;
 mod sleep;
+pub mod testing;
 mod tool;
 mod tool_error;
 

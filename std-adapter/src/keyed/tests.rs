@@ -5,9 +5,10 @@ mod threads;
 
 use super::*;
 use core::cell::Cell;
+use core::panic::AssertUnwindSafe;
 use core::sync::atomic::AtomicBool;
 use std::collections::BTreeSet;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::catch_unwind;
 use std::sync::Mutex;
 use std::thread;
 
@@ -178,6 +179,32 @@ fn a_large_table_finds_the_one_that_may_go_in_as_many_calls_as_it_has_parts() {
     assert_eq!(table.len(), 10 * SEARCHED);
 }
 
+#[test]
+fn a_new_entry_is_the_last_to_be_looked_at() {
+    let table = table(3);
+    for (key, left) in [("a", 1), ("b", 2), ("c", 3), ("d", 3), ("e", 3), ("f", 3)] {
+        table.get(key, START);
+        assert_eq!(table.len(), left);
+    }
+    assert_eq!(keys(&table), set(&["d", "e", "f"]));
+}
+
+#[test]
+fn a_known_key_takes_no_lock_and_allocates_nothing_and_so_does_one_that_shares_in_a_pause() {
+    let table = table(2 * SEARCHED);
+    for number in 0..2 * SEARCHED {
+        table.get(&number.to_string(), START).work_until(u64::MAX);
+    }
+    (0..2).for_each(|_| drop(table.get("new", START)));
+    let others = table.lock();
+    let allocations = allocation_counter::measure(|| {
+        assert!(table.get("7", START).key().is_some());
+        assert!(table.get("new", START).key().is_none());
+    });
+    drop(others);
+    assert_eq!(allocations.count_total, 0, "{allocations:?}");
+}
+
 /// Counts how often it is asked.
 #[derive(Default)]
 struct Asked {
@@ -323,11 +350,11 @@ fn a_question_that_panics_leaves_the_slot_in_place() {
     assert!(slot.hold().is_some());
 }
 
-/// Looks at the table, from another thread, when it is asked the second time about an entry, which is out by then.
+/// Does something when it is asked the second time, about an entry that is out by then.
 #[derive(Default)]
 struct Watched {
     questions: Mutex<u32>,
-    meet: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+    then: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
 
 impl Keeper for Watched {
@@ -341,38 +368,49 @@ impl Keeper for Watched {
         let mut questions = self.questions.lock().unwrap();
         *questions += 1;
         if *questions == 2
-            && let Some(meet) = self.meet.lock().unwrap().take()
+            && let Some(then) = self.then.lock().unwrap().take()
         {
-            meet();
+            then();
         }
         value.load(Ordering::Relaxed)
     }
 }
 
-/// Where a value is, as a number that a thread can give back.
-fn place(value: &AtomicBool) -> usize {
-    core::ptr::from_ref(value) as usize
+/// A table of one, full, whose entry `a` is taken out for `b`. Meanwhile another thread gets `a`, and `change` is called
+/// with the value of `a` before the question is answered. Returns the keys of the entries that both got.
+fn meet_on_the_way_out(change: fn(&AtomicBool)) -> [Option<String>; 2] {
+    let table = Arc::new(KeyedTable::new(Watched::default(), 1));
+    drop(table.get("a", START));
+    let slot = Arc::clone(table.map.pin().get("a").expect("it was made just now"));
+    let (send, receive) = std::sync::mpsc::channel();
+    let (begin, begun) = std::sync::mpsc::channel();
+    let reader = Arc::clone(&table);
+    let then = move || {
+        let reader = thread::spawn(move || {
+            begin.send(()).unwrap();
+            reader.get("a", START).key().map(str::to_owned)
+        });
+        begun.recv().unwrap();
+        // most likely it waits for the lock by now; if it has not come so far, it sees the end only
+        (0..1_000).for_each(|_| thread::yield_now());
+        change(slot.value());
+        send.send(reader).unwrap();
+    };
+    *table.keeper().then.lock().unwrap() = Some(Box::new(then));
+    let new = table.get("b", START);
+    let reader = receive.try_recv().expect("the entry was on its way out");
+    let read = reader.join().unwrap();
+    [new.key().map(str::to_owned), read]
 }
 
 #[test]
-fn a_reader_that_meets_an_entry_on_its_way_out_gets_a_new_one() {
-    let table = Arc::new(KeyedTable::new(Watched::default(), 1));
-    let old = place(&table.get("a", START));
-    let (send, receive) = std::sync::mpsc::channel();
-    let reader = Arc::clone(&table);
-    let meet = move || {
-        // it waits for the lock until the entry is out
-        let reader = thread::spawn(move || {
-            let entry = reader.get("a", START);
-            (entry.key().map(str::to_owned), place(&entry))
-        });
-        send.send(reader).unwrap();
-    };
-    *table.keeper().meet.lock().unwrap() = Some(Box::new(meet));
-    let new = table.get("b", START);
-    assert_eq!(new.key(), Some("b"));
-    let (key, value) = receive.try_recv().expect("the entry was on its way out").join().unwrap();
-    assert_eq!(key, None, "the only place is taken and held");
-    assert_ne!(value, old);
-    assert_eq!(keys(&table), set(&["b"]));
+fn who_meets_an_entry_that_stays_after_all_gets_it() {
+    let used = |value: &AtomicBool| value.store(false, Ordering::Relaxed);
+    assert_eq!(meet_on_the_way_out(used), [None, Some("a".to_owned())]);
+}
+
+#[test]
+fn who_meets_an_entry_on_its_way_out_does_not_get_it() {
+    // the only place is taken by `b`, which is held
+    assert_eq!(meet_on_the_way_out(|_| ()), [Some("b".to_owned()), None]);
 }
