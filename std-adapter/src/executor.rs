@@ -53,6 +53,7 @@ mod shared;
 
 pub use execution::{Execution, FailedAttempt, Stopped};
 pub use keyed::KeyedExecutor;
+pub use parts::{PartsSnapshot, PartsState};
 
 use crate::clock::TokioClock;
 use crate::counters::{CounterSnapshot, Counters};
@@ -61,8 +62,8 @@ pub(crate) use admission::MOST_LIMITERS;
 use call::Call;
 use core::iter;
 use core::time::Duration;
-use fusebox_core::{CircuitSnapshot, Clock, Forced, RetryBudgetSnapshot, Wait};
-pub(crate) use keyed::KeyedPolicy;
+use fusebox_core::{Clock, Forced, Instant, RetryBudgetSnapshot, Wait};
+pub(crate) use keyed::{KeyedPolicy, Remembered};
 pub(crate) use limiter::Limiter;
 use shared::Shared;
 use std::sync::Arc;
@@ -76,7 +77,7 @@ pub struct Executor<C: Clock = TokioClock> {
     own: Arc<Limiter>,
     /// Those that it shares with others, the outermost first.
     above: Arc<[Arc<Limiter>]>,
-    /// The one whose retry budget pays for retries.
+    /// The one of the dependency as a whole, whose retry budget pays for retries; `own` where circuits are not keyed.
     payer: Arc<Limiter>,
     policy: Arc<Policy>,
     clock: C,
@@ -99,9 +100,8 @@ impl Executor {
 impl<C: Sleep> Executor<C> {
     /// A fresh circuit under `policy`, on a clock of your own.
     pub fn with_clock(policy: Policy, clock: C) -> Self {
-        let own = Arc::new(Limiter::new(Scope::Own, Arc::new(policy.limits)));
-        let payer = Arc::clone(&own);
-        Self { shared: Arc::default(), own, above: Arc::default(), payer, policy: Arc::new(policy), clock }
+        let own = Limiter::new(Scope::Own, Arc::new(policy.limits));
+        Self::with_limiter(policy, own, clock)
     }
 
     /// An executor under another policy that shares this one's circuit and counters: an open breaker stays open, a
@@ -116,6 +116,18 @@ impl<C: Sleep> Executor<C> {
     {
         self.own.change_policy(Arc::new(policy.limits), self.clock.now());
         Self { policy: Arc::new(policy), ..self.clone() }
+    }
+
+    /// An executor whose own limiter is `own`, which must be under the policy.
+    pub(crate) fn with_limiter(policy: Policy, own: Limiter, clock: C) -> Self {
+        let own = Arc::new(own);
+        let payer = Arc::clone(&own);
+        Self { shared: Arc::default(), own, above: Arc::default(), payer, policy: Arc::new(policy), clock }
+    }
+
+    /// What its own limiter remembers across a restart.
+    pub(crate) fn state(&self) -> PartsState {
+        self.own.state(self.clock.now())
     }
 
     /// The same executor below other limiters, the outermost first.
@@ -162,6 +174,14 @@ impl<C: Sleep> Executor<C> {
         }
     }
 
+    /// The dependency has asked its callers to slow down: what is its own learns from it, what it shares does not.
+    fn slow_down(&self, now: Instant, wait: Duration) {
+        self.own.slow_down(now, wait);
+        if !Arc::ptr_eq(&self.own, &self.payer) {
+            self.payer.slow_down(now, wait);
+        }
+    }
+
     /// The limiters that a call passes, the outermost first.
     fn limiters(&self) -> impl Iterator<Item = &Limiter> {
         self.above.iter().chain(iter::once(&self.own)).map(Arc::as_ref)
@@ -181,7 +201,7 @@ impl<C: Sleep> Executor<C> {
     }
 
     /// The state of breaker, bulkhead and bucket.
-    pub fn snapshot(&self) -> CircuitSnapshot {
+    pub fn snapshot(&self) -> PartsSnapshot {
         self.own.parts().snapshot(&self.own.policy(), self.clock.now())
     }
 

@@ -36,6 +36,8 @@ mod call_error;
 mod category;
 mod clock;
 pub mod config;
+#[cfg(feature = "config-file")]
+pub mod config_file;
 mod counters;
 pub mod executor;
 mod idempotency;
@@ -49,9 +51,13 @@ pub mod rules;
 #[cfg(feature = "json-schema")]
 pub mod schema;
 mod sleep;
+#[cfg(feature = "state-file")]
+pub mod state_file;
 pub mod testing;
 mod tool;
 mod tool_error;
+#[cfg(feature = "tower")]
+pub mod tower;
 
 pub use attempt::{Attempt, Progress};
 pub use call_error::CallError;
@@ -59,14 +65,14 @@ pub use category::{CategoryChange, CategoryRule, ErrorCategory};
 pub use clock::{ManualClock, StdClock, TokioClock, TscClock};
 pub use config::{ConfigError, ConfigErrors, DurationText, Policy, PolicyConfig, RateText, RegistryConfig, ToolConfig};
 pub use counters::CounterSnapshot;
-pub use executor::{Execution, Executor, FailedAttempt, KeyedExecutor, Stopped};
+pub use executor::{Execution, Executor, FailedAttempt, KeyedExecutor, PartsSnapshot, PartsState, Stopped};
 pub use fusebox_core::{Clock, Forced, Instant, Part, Priority, RetryBudgetSnapshot, Wait};
 pub use idempotency::IdempotencyKey;
 pub use options::CallOptions;
 pub use refusal::{Refusal, Scope};
 pub use registry::{
     Applied, AvailableTool, AvailableTools, BreakerReport, BreakerStateName, Handle, Registry, RegistryError,
-    ToolSnapshot, TypedCallError, UnavailableTool,
+    RegistryState, ToolSnapshot, TypedCallError, UnavailableTool,
 };
 pub use result::{AttemptReport, CallResult, ErrorKind, ErrorReport, RefusedBy};
 pub use rules::{Decision, Rule, Rules, Verdict};

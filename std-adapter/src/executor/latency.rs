@@ -29,7 +29,7 @@ const LONGEST: Duration = Duration::from_secs(3_600);
 
 /// How long attempts took lately. See the [module documentation](self).
 #[derive(Debug)]
-pub(super) struct Latency {
+pub(crate) struct Latency {
     min_samples: u64,
     recent: Mutex<Recent>,
 }
@@ -43,13 +43,13 @@ struct Recent {
 
 impl Latency {
     /// Knows nothing yet. Percentiles are told from `min_samples` records on, 1 to 512; others count as the nearest.
-    pub(super) fn new(min_samples: u32) -> Self {
+    pub(crate) fn new(min_samples: u32) -> Self {
         let recent = Recent { older: empty(), newer: empty() };
         Self { min_samples: u64::from(min_samples).clamp(1, ENOUGH), recent: Mutex::new(recent) }
     }
 
     /// An attempt took so long.
-    pub(super) fn record(&self, took: Duration) {
+    pub(crate) fn record(&self, took: Duration) {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         let Recent { older, newer } = &mut *recent;
         older.saturating_record(micros(took));
@@ -62,7 +62,7 @@ impl Latency {
 
     /// The duration that `percentile` of the latest attempts did not exceed, at most 1% too long; `None` while too few
     /// are known. Values outside of 0 to 100 count as the nearest.
-    pub(super) fn percentile(&self, percentile: f64) -> Option<Duration> {
+    pub(crate) fn percentile(&self, percentile: f64) -> Option<Duration> {
         let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         if recent.older.len() < self.min_samples {
             return None;

@@ -1,7 +1,6 @@
 //! Checks of snapshots and counters that say what was expected and show all that there is.
 
-use crate::{BreakerStateName, CounterSnapshot, Part, Registry, ToolSnapshot};
-use fusebox_core::Clock;
+use crate::{BreakerStateName, CounterSnapshot, Part, Registry, Sleep, ToolSnapshot};
 
 /// Begins a chain of checks of a tool's snapshot.
 ///
@@ -14,7 +13,7 @@ use fusebox_core::Clock;
 /// let registry = Registry::new();
 /// let search = registry.register("search", async |query| Ok(query))?;
 /// search.call(&json!("fuses")).await?;
-/// assert_that(&search.snapshot()).has_state(BreakerStateName::Closed).has_succeeded(1).has_in_flight(0);
+/// assert_that(&search.snapshot().expect("it is registered")).has_state(BreakerStateName::Closed).has_succeeded(1).has_in_flight(0);
 /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -130,13 +129,13 @@ impl AssertSnapshot<'_> {
 /// # Panics
 /// When something is in flight, with the tool's whole snapshot.
 #[track_caller]
-pub fn nothing_in_flight<C: Clock + Clone>(registry: &Registry<C>) {
+pub fn nothing_in_flight<C: Sleep + Clone>(registry: &Registry<C>) {
     for snapshot in registry.snapshot() {
         let probes = snapshot.breaker.as_ref().map_or(0, |breaker| breaker.outstanding_probes);
         assert_that(&snapshot).has_in_flight(0).check("breaker.outstanding_probes", &0, &probes).check(
             "calls under way",
             &0,
-            &snapshot.counters.calls.wrapping_sub(ended(&snapshot.counters)),
+            &snapshot.counters.calls.wrapping_sub(snapshot.counters.ended()),
         );
     }
 }
@@ -159,11 +158,6 @@ pub fn nothing_in_flight<C: Clock + Clone>(registry: &Registry<C>) {
 /// When the sum of all ends is not the number of calls, with all counters.
 #[track_caller]
 pub fn every_call_accounted_for(counters: &CounterSnapshot) {
-    let ended = ended(counters);
+    let ended = counters.ended();
     assert!(counters.calls == ended, "{} calls have begun and {ended} have ended: {counters:#?}", counters.calls);
-}
-
-fn ended(counters: &CounterSnapshot) -> u64 {
-    let rejected = counters.rejected_by_breaker + counters.rejected_by_bulkhead + counters.rejected_by_bucket;
-    counters.succeeded + counters.failed + counters.cancelled + rejected
 }

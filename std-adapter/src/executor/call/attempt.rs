@@ -93,14 +93,15 @@ impl<'a, C: Sleep> Call<'a, C> {
         mut started: Started<'a, C>,
         ended: Ended<T, E>,
     ) -> Result<T, CallError<E>> {
-        let Executor { shared, policy, clock, own, .. } = self.executor;
+        let Executor { shared, policy, clock, .. } = self.executor;
         self.now = clock.now();
         let elapsed = self.now.saturating_since(started.begun);
         let error = match ended {
             Ok(Ok(Some(Ok(output)))) => {
                 started.admitted.settle(Outcome::Success, self.now);
-                if policy.hedge.is_some() {
-                    shared.latency.record(elapsed);
+                self.earn_retry();
+                if let Some(latency) = shared.latency.get() {
+                    latency.record(elapsed);
                 }
                 return Ok(output);
             }
@@ -123,14 +124,25 @@ impl<'a, C: Sleep> Call<'a, C> {
             _ => {}
         }
         let category = error.category();
-        started.admitted.settle(self.outcome(category), self.now);
-        if let Some(wait) = error.retry_after() {
-            own.slow_down(self.now, wait);
+        if error.retry_after().is_some() || category == ErrorCategory::RateLimit {
+            self.executor.slow_down(self.now, error.retry_after().unwrap_or_default());
+        }
+        let outcome = self.outcome(category);
+        started.admitted.settle(outcome, self.now);
+        if outcome != Outcome::Cancelled {
+            self.earn_retry();
         }
         if self.failures.len() < REMEMBERED_FAILURES {
             self.failures.push(FailedAttempt { category, elapsed });
         }
         Err(error)
+    }
+
+    /// The first attempt that was not cancelled earns the call's share of a retry.
+    fn earn_retry(&mut self) {
+        if !core::mem::replace(&mut self.has_earned, true) {
+            self.executor.payer.earn_retry(self.now);
+        }
     }
 
     fn outcome(&self, category: ErrorCategory) -> Outcome {

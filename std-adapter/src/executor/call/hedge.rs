@@ -6,11 +6,12 @@
 //! Dean and Barroso, "The Tail at Scale", Communications of the ACM 56(2), 2013.
 
 use super::super::admission::{Admitted, Bookings};
+use super::super::latency::Latency;
 use super::super::nested;
 use super::super::retry::Retry;
 use super::Call;
 use super::attempt::{Ended, Started};
-use crate::config::{HedgeDelay, HedgePolicy};
+use crate::config::{HedgeAfter, HedgePolicy};
 use crate::counters::add_one;
 use crate::{Attempt, CallError, Classify, Sleep};
 use core::time::Duration;
@@ -23,21 +24,22 @@ use std::pin::pin;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Hedging {
     delay: Duration,
-    most: u32,
+    most: u8,
 }
 
 impl<'a, C: Sleep> Call<'a, C> {
     /// Whether an attempt may be hedged now.
     pub(super) fn hedging(&self) -> Option<Hedging> {
         let policy = &self.executor.policy;
-        let HedgePolicy { delay, max } = policy.hedge?;
+        let HedgePolicy { after, max } = policy.hedge?;
         if self.nested && !policy.nested_retries {
             return None; // the attempt around this one would multiply it
         }
-        let delay = match delay {
-            HedgeDelay::Fixed(delay) => delay,
-            HedgeDelay::Percentile { percent, min_samples } => {
-                self.executor.shared.latency.percentile(percent, min_samples)?
+        let delay = match after {
+            HedgeAfter::Delay(delay) => delay,
+            HedgeAfter::Percentile { percentile, min_samples } => {
+                let latency = self.executor.shared.latency.get_or_init(|| Latency::new(min_samples));
+                latency.percentile(percentile)?
             }
         };
         Some(Hedging { delay, most: max })

@@ -1,0 +1,65 @@
+//! `CircuitFuture`: the response of a service behind a circuit.
+
+use super::judge::Judge;
+use super::service_circuit::Reservation;
+use crate::{CallError, Refusal};
+use core::pin::Pin;
+use core::task::{Context, Poll, ready};
+use fusebox_core::Rejection;
+use pin_project_lite::pin_project;
+
+pin_project! {
+    /// The response of a [`CircuitService`](super::CircuitService). Dropped before its end, the call is settled as
+    /// cancelled; a panic of the service counts as a failure, and goes on.
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct CircuitFuture<F, J> {
+        #[pin]
+        state: State<F, J>,
+    }
+}
+
+pin_project! {
+    #[derive(Debug)]
+    #[project = StateProjection]
+    enum State<F, J> {
+        Calling { #[pin] future: F, reservation: Option<Reservation>, judge: J },
+        Refused { rejection: Rejection },
+    }
+}
+
+impl<F, J> CircuitFuture<F, J> {
+    pub(super) const fn calling(future: F, reservation: Reservation, judge: J) -> Self {
+        Self { state: State::Calling { future, reservation: Some(reservation), judge } }
+    }
+
+    pub(super) const fn refused(rejection: Rejection) -> Self {
+        Self { state: State::Refused { rejection } }
+    }
+}
+
+impl<F, J, T, E> Future for CircuitFuture<F, J>
+where
+    F: Future<Output = Result<T, E>>,
+    J: Judge<T, E>,
+{
+    type Output = Result<T, CallError<E>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let (future, reservation, judge) = match self.project().state.project() {
+            StateProjection::Calling { future, reservation, judge } => (future, reservation, judge),
+            StateProjection::Refused { rejection } => {
+                return Poll::Ready(Err(CallError::Rejected(Refusal::own(*rejection))));
+            }
+        };
+        let poll = || future.poll(cx).map(|result| (judge.judge(result.as_ref()).category, result));
+        let (category, result) = ready!(match reservation {
+            Some(reservation) => reservation.watch(poll),
+            None => poll(),
+        });
+        if let Some(reservation) = reservation.take() {
+            reservation.settle(category);
+        }
+        Poll::Ready(result.map_err(CallError::Failed))
+    }
+}
