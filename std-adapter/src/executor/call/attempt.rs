@@ -1,9 +1,10 @@
 //! One attempt: begun, bounded while it runs, and settled by how it ended.
 
+use super::super::Executor;
 use super::super::admission::Admitted;
 use super::super::bounded::{Bounds, Cut};
 use super::super::execution::FailedAttempt;
-use super::super::{Executor, nested};
+use super::super::nested::Nested;
 use super::{Call, shorter};
 use crate::counters::add_one;
 use crate::{Attempt, CallError, CallOptions, Classify, ErrorCategory, IdempotencyKey, Progress, Sleep};
@@ -24,8 +25,8 @@ pub(super) struct Started<'a, C: Sleep> {
     bounds: Bounds<'a, C>,
     progress: Progress,
     idle_timeout: Option<Duration>,
-    /// Whether it will be made again if it fails.
-    retried: bool,
+    /// What calls that it makes know of it.
+    inside: Nested,
 }
 
 /// How an attempt ended: cut short, with a panic's message, stalled, or by the tool itself.
@@ -49,7 +50,7 @@ impl<'a, C: Sleep> Call<'a, C> {
         let (started, attempt) = self.begin(admitted);
         let ended = {
             // pinned here, because each future that owned another one would double its size
-            let running = pin!(nested::attempt(started.retried, async { tool(attempt).await }));
+            let running = pin!(started.inside.run(async { tool(attempt).await }));
             started.run(running).await
         };
         self.conclude(started, ended)
@@ -72,7 +73,10 @@ impl<'a, C: Sleep> Call<'a, C> {
         let progress = if policy.idle_timeout.is_some() { Progress::watched() } else { Progress::default() };
         let attempt = Attempt::new(self.attempts, time_left, key, progress.clone());
         let bounds = Bounds::new(clock, shorter(Some(policy.timeout), time_left), options.cancel.as_ref());
-        let retried = self.nested || policy.max_retries > 0;
+        let inside = Nested {
+            retried: self.nested.retried || policy.max_retries > 0,
+            hedged: self.nested.hedged || policy.hedge.is_some(),
+        };
         (
             Started {
                 admitted,
@@ -81,7 +85,7 @@ impl<'a, C: Sleep> Call<'a, C> {
                 bounds,
                 progress,
                 idle_timeout: policy.idle_timeout,
-                retried,
+                inside,
             },
             attempt,
         )
@@ -164,7 +168,7 @@ impl<C: Sleep> Started<'_, C> {
         bounds.run_caught(progress.watch(bounds.clock(), self.idle_timeout, running)).await
     }
 
-    pub(super) const fn is_retried(&self) -> bool {
-        self.retried
+    pub(super) const fn inside(&self) -> Nested {
+        self.inside
     }
 }
