@@ -26,6 +26,20 @@
 //! settles it as [`Outcome::Cancelled`](fusebox_core::Outcome::Cancelled), which returns its slots and tokens; a wait
 //! between attempts holds nothing.
 //!
+//! **Waiting in line.** Under a `max_wait` a call waits for what refuses it. One that lacks tokens books them and goes when
+//! they are there, so calls for tokens go in the order in which they came; a place that is given up goes to others. A booking
+//! also outranks priority: who comes later waits behind a call of low priority that has booked. Keep `max_wait` short, or
+//! the rates of low and high priority apart, where that matters. Calls that wait for a slot, or for another call's probe,
+//! are woken one by one, the longest waiting first. While it waits a call holds bookings, and no slots.
+//!
+//! **Hedging.** Where the policy hedges, an attempt that takes long gets another one beside it, and the first output ends
+//! the call; the rest are dropped, which gives back what they hold. A hedge is an attempt: it has its own number and
+//! timeout, passes all limiters, is paid from the retry budget, and counts as a retry. Where a limiter or the budget
+//! refuses it there is none, and nobody waits. An attempt that fails waits for the others if its error can be retried, and
+//! ends the call if not. Then comes a retry as ever: while the attempts made, hedges among them, are no more than
+//! `max_retries`. So a call makes at most 1 + `max_retries` + `max` attempts. Calls made within one that is hedged or
+//! retried are not hedged.
+//!
 //! **Retries.** Before a retry the call waits for the backoff or for as long as the tool asked, whichever is longer. It
 //! gives up at once, with the error of the last attempt, where a retry cannot help or may do harm:
 //! - the category is not retried, or the tool says that a retry is in vain;

@@ -8,7 +8,7 @@ mod report;
 
 use super::Executor;
 use super::execution::{Execution, FailedAttempt, Stopped};
-use super::nested;
+use super::nested::Nested;
 use super::retry::Retry;
 use crate::telemetry::{CallSpan, Ending, Failure, GivenUp};
 use crate::{CallError, CallOptions, Classify, ErrorCategory, IdempotencyKey, Refusal, Sleep};
@@ -28,8 +28,8 @@ pub(super) struct Call<'a, C: Sleep> {
     deadline: Option<Duration>,
     /// What is left of the time that the call may wait for its circuit.
     wait_left: Duration,
-    /// Whether an attempt of another call makes this one, and will be retried.
-    nested: bool,
+    /// The attempt of another call that makes this one.
+    nested: Nested,
     key: Option<IdempotencyKey>,
     /// What the budget has granted for the next attempt.
     retry: Option<Retry<'a, C>>,
@@ -62,7 +62,7 @@ impl<'a, C: Sleep> Call<'a, C> {
             now,
             deadline: shorter(policy.deadline, options.deadline),
             wait_left: if waits { policy.max_wait } else { Duration::ZERO },
-            nested: nested::in_a_retried_attempt(),
+            nested: Nested::around(),
             key: options.idempotency_key.clone(),
             retry: None,
             has_earned: false,

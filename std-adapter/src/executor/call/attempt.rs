@@ -1,9 +1,10 @@
 //! One attempt: begun, bounded while it runs, and settled by how it ended.
 
+use super::super::Executor;
 use super::super::admission::Admitted;
 use super::super::bounded::{Bounds, Cut};
 use super::super::execution::FailedAttempt;
-use super::super::{Executor, nested};
+use super::super::nested::Nested;
 use super::report::Report;
 use super::{Call, shorter};
 use crate::telemetry::Reason;
@@ -26,8 +27,8 @@ pub(super) struct Started<'a, C: Sleep> {
     bounds: Bounds<'a, C>,
     progress: Progress,
     idle_timeout: Option<Duration>,
-    /// Whether it will be made again if it fails.
-    retried: bool,
+    /// What calls that it makes know of it.
+    inside: Nested,
 }
 
 /// How an attempt ended: cut short, with a panic's message, stalled, or by the tool itself.
@@ -71,7 +72,10 @@ impl<'a, C: Sleep> Call<'a, C> {
         let progress = if policy.idle_timeout.is_some() { Progress::watched() } else { Progress::default() };
         let attempt = Attempt::new(self.attempts, time_left, key, progress.clone());
         let bounds = Bounds::new(clock, shorter(Some(policy.timeout), time_left), options.cancel.as_ref());
-        let retried = self.nested || policy.max_retries > 0;
+        let inside = Nested {
+            retried: self.nested.retried || policy.max_retries > 0,
+            hedged: self.nested.hedged || policy.hedge.is_some(),
+        };
         (
             Started {
                 admitted,
@@ -80,7 +84,7 @@ impl<'a, C: Sleep> Call<'a, C> {
                 bounds,
                 progress,
                 idle_timeout: policy.idle_timeout,
-                retried,
+                inside,
             },
             attempt,
         )
@@ -167,6 +171,6 @@ impl<C: Sleep> Started<'_, C> {
 
     /// The tool's future with what surrounds it: the span, and that calls which it makes know that they are within one.
     pub(super) fn surround<F: Future>(&self, running: F) -> impl Future<Output = F::Output> + use<F, C> {
-        nested::attempt(self.retried, running).instrument(self.report.span())
+        self.inside.run(running).instrument(self.report.span())
     }
 }

@@ -1,7 +1,8 @@
 //! Hedging: where an attempt takes long, another one is made beside it, and the first output counts.
 //!
 //! A hedge is an attempt like any other: it is admitted, counted, settled, and paid from the retry budget. It never waits
-//! for admission. Those that are still running when the call ends are dropped, which settles them as cancelled.
+//! for admission. Those that are still running when the call ends are dropped, which settles them as cancelled. Once an
+//! attempt has failed there are no more hedges: what comes then is a retry, after its backoff.
 //!
 //! Dean and Barroso, "The Tail at Scale", Communications of the ACM 56(2), 2013.
 
@@ -31,7 +32,7 @@ impl<'a, C: Sleep> Call<'a, C> {
     pub(super) fn hedging(&self) -> Option<Hedging> {
         let policy = &self.executor.policy;
         let HedgePolicy { after, max } = policy.hedge?;
-        if self.nested && !policy.nested_retries {
+        if self.nested.is_repeated() && !policy.nested_retries {
             return None; // the attempt around this one would multiply it
         }
         let delay = match after {
@@ -58,6 +59,7 @@ impl<'a, C: Sleep> Call<'a, C> {
     {
         let Hedging { delay, most: mut left } = hedging;
         let executor = self.executor;
+        let mut last = None;
         let mut attempts = FuturesUnordered::new();
         let reason = if self.attempts == 0 { Reason::First } else { Reason::Retry };
         let (started, attempt) = self.begin(admitted, reason);
@@ -77,8 +79,13 @@ impl<'a, C: Sleep> Call<'a, C> {
             match ended {
                 Some((started, ended)) => match self.conclude(started, ended) {
                     Ok(output) => return Ok(output),
-                    Err(error) if attempts.is_empty() || self.can_help(&error).is_err() => return Err(error),
-                    Err(_) => {} // another one may still succeed
+                    Err(error) if attempts.is_empty() || self.can_help(&error).is_err() => {
+                        return Err(error.after(last));
+                    }
+                    Err(error) => {
+                        last = Some(error.after(last)); // another one may still succeed
+                        left = 0;
+                    }
                 },
                 None => match self.admit_hedge() {
                     Some(admitted) => {

@@ -31,7 +31,7 @@ impl<C: Sleep> Call<'_, C> {
         if self.attempts > policy.max_retries {
             return Err(Stopped::RetriesExhausted);
         }
-        if self.nested && !policy.nested_retries {
+        if self.nested.retried && !policy.nested_retries {
             return Err(Stopped::Nested);
         }
         let asked = error.retry_after().unwrap_or_default();
