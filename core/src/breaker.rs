@@ -141,7 +141,7 @@ impl<W: Window> Breaker<W> {
     #[inline]
     pub fn settle(&self, policy: &BreakerPolicy, now: Instant, ticket: Ticket, outcome: Outcome) -> Option<Transition> {
         let stamp = ticket.stamp;
-        let settled = if W::KEEPS {
+        let settled = if self.window.keeps() {
             let reached = self.record(policy, now, stamp, outcome);
             self.word.transition(|state| state.settle_in_window(stamp, outcome, now, policy, reached))
         } else {
@@ -149,7 +149,7 @@ impl<W: Window> Breaker<W> {
         };
         match settled {
             Settled::Counted(transition) => {
-                if W::KEEPS && transition.is_some() {
+                if transition.is_some() {
                     self.window.finish(stamp.generation);
                 }
                 transition

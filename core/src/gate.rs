@@ -56,7 +56,8 @@ pub struct Ask {
     pub now: Instant,
     /// What the call takes from each bucket, and what it must leave there. Default: one token.
     pub demand: Demand,
-    /// Whether the demand's tokens are taken already, by a booking: the bucket takes nothing more. Default: no.
+    /// Whether a [`Booking`](crate::Booking) has taken the demand's tokens already, at the rate of that time: no bucket
+    /// takes any, and the pass holds them. A refusal leaves them booked. Default: no.
     pub booked: bool,
     /// A fresh uniform number, of which all 64 bits count. Only a throttle draws on it, and it refuses nobody while this
     /// is the default, the luckiest.

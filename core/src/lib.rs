@@ -134,4 +134,4 @@ pub use throttle::{Throttle, ThrottleConfig, ThrottlePolicy, ThrottleSnapshot, T
 pub use time::Instant;
 pub use tokens::Tokens;
 pub use wait::Wait;
-pub use window::{CountWindow, NoWindow, TimeWindow, Window, WindowCounts};
+pub use window::{ChosenWindow, CountWindow, HeldWindow, NoWindow, TimeWindow, Window, WindowCounts, WindowHolder};

@@ -1,6 +1,6 @@
 //! `Window`: where a breaker keeps the latest outcomes, so that it can trip on rates.
 //!
-//! The window is part of a breaker's state and chosen by type; the thresholds are part of the policy
+//! The window is part of a breaker's state, and usually chosen by type; the thresholds are part of the policy
 //! ([`Trip::Rate`](crate::Trip::Rate)). So thresholds can be changed while the window lives on.
 //!
 //! | type | holds | bytes |
@@ -8,6 +8,8 @@
 //! | [`NoWindow`] | nothing; trips on consecutive failures only | 0 |
 //! | [`CountWindow<WORDS>`] | the latest calls, up to 28 for each word | 16 + 8 x `WORDS`; 48 for up to 112 calls |
 //! | [`TimeWindow<SLOTS>`] | the calls of the latest span of time, in `SLOTS` slots | 40 + 8 x `SLOTS`; 120 for 10 |
+//! | [`ChosenWindow<WORDS, SLOTS>`] | one of these, chosen at run time | those of the larger one, or 8 more |
+//! | [`HeldWindow<H>`] | one that is kept elsewhere, and can be exchanged under a living breaker | those of `H` |
 //!
 //! ```
 //! use fusebox_core::*;
@@ -42,8 +44,10 @@
 //! and an older one be kept for a lap. In a time window, a rate that one of two racing calls reaches and the other, in
 //! another slot, lowers again may go unseen. Each window's source says more, and what a concurrent reader may see.
 
+mod chosen;
 mod count;
 mod counts;
+mod held;
 #[cfg(test)]
 mod layouts;
 mod none;
@@ -52,13 +56,16 @@ mod records;
 mod tests;
 mod time;
 
+pub use chosen::ChosenWindow;
 pub use count::CountWindow;
 pub use counts::WindowCounts;
+pub use held::{HeldWindow, WindowHolder};
 pub use none::NoWindow;
 pub use time::TimeWindow;
 
 pub(crate) use records::{Mark, Records};
 pub(crate) use time::EXACT;
 
-/// What a breaker keeps its latest outcomes in: [`NoWindow`], [`CountWindow`] or [`TimeWindow`]. Sealed.
+/// What a breaker keeps its latest outcomes in: [`NoWindow`], [`CountWindow`], [`TimeWindow`], or one of them as a
+/// [`ChosenWindow`] or a [`HeldWindow`]. Sealed.
 pub trait Window: Records + Send + Sync {}

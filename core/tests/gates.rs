@@ -168,6 +168,57 @@ fn a_spent_pass_gives_no_tokens_back_but_its_slot() {
 }
 
 #[test]
+fn booked_tokens_are_not_taken_again_and_the_pass_holds_them() {
+    let (state, policy) = (TokenBucket::new(), bucket(2).with_debt(Tokens::ONE).expect("in range"));
+    let gate = state.gate(&policy);
+    let missing =
+        || 2_000 - state.snapshot(&policy, NOW).level.as_milli() + state.snapshot(&policy, NOW).debt.as_milli();
+    let book = || state.reserve(&policy, NOW, Tokens::ONE, Duration::MAX).expect("within burst and debt");
+    let bookings = [book(), book(), book()];
+    assert_eq!(missing(), 3_000);
+    for outcome in [Outcome::Success, Outcome::Failure] {
+        let (pass, _) = gate.admit(&Ask { booked: true, ..Ask::at(NOW) }).expect("it has paid");
+        assert_eq!(missing(), 3_000, "nothing is taken twice");
+        gate.settle(NOW, pass, outcome);
+        assert_eq!(missing(), 3_000);
+    }
+    let (pass, _) = gate.admit(&Ask { booked: true, ..Ask::at(NOW) }).expect("it has paid");
+    gate.settle(NOW, pass, Outcome::Cancelled);
+    assert_eq!(missing(), 2_000, "a call that did nothing gives back what it had booked");
+    drop(bookings);
+}
+
+#[test]
+fn f1_a_refusal_leaves_booked_tokens_with_the_booking() {
+    let parts = Parts::new();
+    let booking = parts.own.reserve(&parts.own_policy, NOW, Tokens::ONE, Duration::ZERO).expect("full");
+    parts.exhaust(Part::Bulkhead);
+    let gates = (parts.own.gate(&parts.own_policy), parts.bulkhead.gate(&parts.bulkhead_policy));
+    let refused = gates.admit(&Ask { booked: true, ..Ask::at(NOW) }).expect_err("no slot");
+    assert_eq!(refused.by, Part::Bulkhead);
+    assert_eq!(parts.own.peek(&parts.own_policy, NOW), Tokens::whole(19));
+    assert_eq!(parts.own.cancel(&parts.own_policy, NOW, booking), Tokens::ONE);
+    assert_eq!(parts.own.peek(&parts.own_policy, NOW), Tokens::whole(20));
+}
+
+#[test]
+fn booked_tokens_are_not_scaled_again_but_a_pause_is_kept() {
+    let parts = Parts::new();
+    let gate = || parts.own.gate(&parts.own_policy).adaptive(&parts.rate, &parts.rate_policy);
+    parts.rate.settle(&parts.rate_policy, NOW, Outcome::Failure);
+    let ask = Ask { booked: true, demand: Tokens::whole(3).into(), ..Ask::at(NOW) };
+    let booking = parts.own.reserve(&parts.own_policy, NOW, ask.demand.cost, Duration::ZERO).expect("full");
+    parts.own.try_acquire(&parts.own_policy, NOW, Tokens::whole(10)).expect("17 are left");
+    let (pass, _) = gate().admit(&ask).expect("it has paid");
+    gate().settle(NOW, pass, Outcome::Cancelled);
+    assert_eq!(parts.own.peek(&parts.own_policy, NOW), Tokens::whole(10), "as much returns as was booked");
+
+    parts.rate.slow_down(&parts.rate_policy, NOW, Duration::from_secs(1));
+    assert_eq!(gate().admit(&ask).expect_err("a pause").by, Part::AdaptiveRate);
+    drop(booking);
+}
+
+#[test]
 fn one_ending_feeds_every_gate() {
     let parts = Parts::new();
     for _ in 0..7 {

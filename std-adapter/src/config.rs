@@ -17,33 +17,56 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod adaptive_rate;
+mod backoff;
+mod breaker;
+mod bulkhead;
 mod duration_text;
 mod error;
 mod errors;
 mod field_path;
 mod hedge;
+mod jitter;
+mod limit_policy;
 mod policy;
+mod priorities;
+mod rate;
 mod rate_text;
 mod registry;
 mod retry_budget;
 mod size_text;
 #[cfg(feature = "config-file")]
 mod text_schemas;
+mod thousandths;
+mod throttle;
+mod window;
 
+pub use adaptive_rate::AdaptiveRateConfig;
+pub use backoff::BackoffConfig;
+pub use breaker::BreakerConfig;
+pub use bulkhead::{AdaptiveLimitConfig, BulkheadConfig};
 pub use duration_text::DurationText;
 pub use error::ConfigError;
 pub use errors::ConfigErrors;
 pub(crate) use field_path::member;
-pub(crate) use hedge::{HedgeDelay, HedgePolicy};
-pub(crate) use policy::LimitPolicy;
+pub use hedge::HedgeConfig;
+pub(crate) use hedge::{HedgeAfter, HedgePolicy};
+pub use jitter::JitterConfig;
+pub(crate) use limit_policy::LimitPolicy;
 pub use policy::Policy;
+pub use priorities::{ClassConfig, PrioritiesConfig};
+pub use rate::RateConfig;
 pub use rate_text::RateText;
 pub(crate) use registry::MOST_GROUPS;
 pub use registry::{DecisionConfig, KeyedConfig, RegistryConfig, RuleConfig, SharedLimitsConfig, ToolConfig};
+pub use retry_budget::RetryBudgetConfig;
 pub use size_text::SizeText;
+pub use throttle::ThrottleConfig;
+pub use window::WindowConfig;
+pub(crate) use window::{BreakerWindow, WindowPolicy};
 
 use crate::category::{CategoryChange, ErrorCategory};
-use fusebox_core::Jitter;
+use core::time::Duration;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -92,155 +115,32 @@ pub struct PolicyConfig {
     /// `backoff.base` in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backoff_base_ms: Option<u64>,
+    /// When to make another attempt beside one that takes long. Default: never.
+    #[serde(skip_serializing_if = "is_default")]
+    pub hedge: HedgeConfig,
     /// When to stop calling a tool that keeps failing.
     #[serde(skip_serializing_if = "is_default")]
     pub breaker: BreakerConfig,
     /// How many calls may go per time.
     #[serde(skip_serializing_if = "is_default")]
     pub rate: RateConfig,
+    /// What calls of each priority cost of the rate, and what they leave to more important ones.
+    #[serde(skip_serializing_if = "is_default")]
+    pub priorities: PrioritiesConfig,
     /// How many calls may be in flight.
     #[serde(skip_serializing_if = "is_default")]
     pub bulkhead: BulkheadConfig,
+    /// When to refuse calls that the dependency would refuse anyway. Default: never.
+    #[serde(skip_serializing_if = "is_default")]
+    pub throttle: ThrottleConfig,
     /// What follows from each kind of error, where it differs from [`ErrorCategory`]'s table:
     /// `categories = { RateLimit = { trips = false } }`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub categories: BTreeMap<ErrorCategory, CategoryChange>,
 }
 
-/// The wait before a retry: `base x factor^n`, never above `cap`, jittered downwards.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
-#[serde(default, deny_unknown_fields)]
-#[cfg_attr(feature = "config-file", derive(schemars::JsonSchema))]
-pub struct BackoffConfig {
-    /// The wait before the first retry, 0 to 365 days. Default: `"500ms"`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub base: Option<DurationText>,
-    /// The growth from one retry to the next, 1 to 100 in thousandths. Default: 2.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub factor: Option<f64>,
-    /// The longest wait, `base` to 365 days. Default: `"30s"`, or `base` where that is longer. A tool that asks its
-    /// callers to stay away for longer than this is not retried.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cap: Option<DurationText>,
-    /// How the wait is randomised. Default: `"full"`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub jitter: Option<JitterConfig>,
-}
-
-/// How many of the calls may be retried: a share of them, and a few per second besides. What is saved up is forgotten
-/// after a while.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
-#[serde(default, deny_unknown_fields)]
-#[cfg_attr(feature = "config-file", derive(schemars::JsonSchema))]
-pub struct RetryBudgetConfig {
-    /// Whether there is a budget. Default: true.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub enabled: Option<bool>,
-    /// Retries that each call earns, 0 to 10 in thousandths. Default: 0.2.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub share: Option<f64>,
-    /// Retries that each second earns, 0 to 100000 in thousandths. Default: 10.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub per_second: Option<f64>,
-    /// What calls have earned halves at the end of each half of this, 1 s to 1 h. Default: `"10s"`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub window: Option<DurationText>,
-    /// The most retries saved up, `per_second` x `window` and at least 1, to 100000. Default: 1000, or the least where
-    /// that is more.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub burst: Option<f64>,
-}
-
-/// When to stop calling a tool that keeps failing, and how to try again.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
-#[serde(default, deny_unknown_fields)]
-#[cfg_attr(feature = "config-file", derive(schemars::JsonSchema))]
-pub struct BreakerConfig {
-    /// Whether there is a breaker. Default: true.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub enabled: Option<bool>,
-    /// This many failures in a row open it, at least 1. Default: 7.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub consecutive_failures: Option<u32>,
-    /// How long it first stays open, 1 ms to 365 days. Default: `"5s"`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub open_wait: Option<DurationText>,
-    /// The growth of that wait with each re-opening, 1 to 100 in thousandths. Default: 2.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub open_wait_factor: Option<f64>,
-    /// The longest wait, `open_wait` to 365 days. Default: `"2m"`, or `open_wait` where that is longer.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub open_wait_max: Option<DurationText>,
-    /// How the wait is randomised. Default: `"equal"`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub jitter: Option<JitterConfig>,
-    /// The most probes outstanding while half-open, 1 to 15. Default: 1.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub probes: Option<u8>,
-    /// Successful probes that close it, 1 to 15. Default: 1.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub required_successes: Option<u8>,
-    /// After this long a probe that has not reported is written off, 10 ms to 32 times `open_wait`. Default: a second
-    /// more than `timeout`, so that no attempt outlives it, within that range.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub probe_lease: Option<DurationText>,
-    /// Whether a cancelled call counts as a failure. Default: false.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cancelled_is_failure: Option<bool>,
-}
-
-/// How many calls may go per time.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
-#[serde(default, deny_unknown_fields)]
-#[cfg_attr(feature = "config-file", derive(schemars::JsonSchema))]
-pub struct RateConfig {
-    /// Whether there is a limit. Default: true.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub enabled: Option<bool>,
-    /// The long-run rate, `"2/s"`, `"100/min"`, `"5/250ms"`; 1 per day to 10^9 per second. Default: `"2/s"`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub limit: Option<RateText>,
-    /// The most calls at once after a pause, in thousandths from 0.001. Default: 10.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub burst: Option<f64>,
-}
-
-/// How many calls may be in flight.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
-#[serde(default, deny_unknown_fields)]
-#[cfg_attr(feature = "config-file", derive(schemars::JsonSchema))]
-pub struct BulkheadConfig {
-    /// Whether there is a limit. Default: whether `max_in_flight` is given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub enabled: Option<bool>,
-    /// The most calls in flight, at least 1. Default: none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_in_flight: Option<u32>,
-}
-
-/// How a wait is randomised; never above itself.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "config-file", derive(schemars::JsonSchema))]
-#[non_exhaustive]
-pub enum JitterConfig {
-    /// Not at all.
-    None,
-    /// Down to half of it.
-    Equal,
-    /// Down to nothing.
-    Full,
-}
-
-impl From<JitterConfig> for Jitter {
-    fn from(jitter: JitterConfig) -> Self {
-        match jitter {
-            JitterConfig::None => Self::None,
-            JitterConfig::Equal => Self::Equal,
-            JitterConfig::Full => Self::Full,
-        }
-    }
-}
+/// The longest time that a configuration may name.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 impl PolicyConfig {
     /// This configuration, with what it leaves open taken from `defaults`.
@@ -264,48 +164,16 @@ impl PolicyConfig {
             max_retries: self.max_retries.or(defaults.max_retries),
             idempotent: self.idempotent.or(defaults.idempotent),
             nested_retries: self.nested_retries.or(defaults.nested_retries),
-            retry_budget: RetryBudgetConfig {
-                enabled: self.retry_budget.enabled.or(defaults.retry_budget.enabled),
-                share: self.retry_budget.share.or(defaults.retry_budget.share),
-                per_second: self.retry_budget.per_second.or(defaults.retry_budget.per_second),
-                window: self.retry_budget.window.or(defaults.retry_budget.window),
-                burst: self.retry_budget.burst.or(defaults.retry_budget.burst),
-            },
-            backoff: BackoffConfig {
-                base: self.backoff.base.or(defaults.backoff.base.filter(|_| !own_base)),
-                factor: self.backoff.factor.or(defaults.backoff.factor),
-                cap: self.backoff.cap.or(defaults.backoff.cap),
-                jitter: self.backoff.jitter.or(defaults.backoff.jitter),
-            },
+            retry_budget: self.retry_budget.or(&defaults.retry_budget),
+            backoff: self.backoff.or(&defaults.backoff, own_base),
             backoff_base_ms: self.backoff_base_ms.or(defaults.backoff_base_ms.filter(|_| !own_base)),
+            hedge: self.hedge.or(&defaults.hedge),
             breaker: self.breaker.or(&defaults.breaker),
-            rate: RateConfig {
-                enabled: self.rate.enabled.or(defaults.rate.enabled),
-                limit: self.rate.limit.or(defaults.rate.limit),
-                burst: self.rate.burst.or(defaults.rate.burst),
-            },
-            bulkhead: BulkheadConfig {
-                enabled: self.bulkhead.enabled.or(defaults.bulkhead.enabled),
-                max_in_flight: self.bulkhead.max_in_flight.or(defaults.bulkhead.max_in_flight),
-            },
+            rate: self.rate.or(&defaults.rate),
+            priorities: self.priorities.or(&defaults.priorities),
+            bulkhead: self.bulkhead.or(&defaults.bulkhead),
+            throttle: self.throttle.or(&defaults.throttle),
             categories,
-        }
-    }
-}
-
-impl BreakerConfig {
-    fn or(self, defaults: &Self) -> Self {
-        Self {
-            enabled: self.enabled.or(defaults.enabled),
-            consecutive_failures: self.consecutive_failures.or(defaults.consecutive_failures),
-            open_wait: self.open_wait.or(defaults.open_wait),
-            open_wait_factor: self.open_wait_factor.or(defaults.open_wait_factor),
-            open_wait_max: self.open_wait_max.or(defaults.open_wait_max),
-            jitter: self.jitter.or(defaults.jitter),
-            probes: self.probes.or(defaults.probes),
-            required_successes: self.required_successes.or(defaults.required_successes),
-            probe_lease: self.probe_lease.or(defaults.probe_lease),
-            cancelled_is_failure: self.cancelled_is_failure.or(defaults.cancelled_is_failure),
         }
     }
 }

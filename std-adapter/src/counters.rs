@@ -5,7 +5,7 @@ use fusebox_core::{Cause, Part, State, Transition};
 use serde::{Deserialize, Serialize};
 
 macro_rules! counters {
-    ($($(#[$doc:meta])* $name:ident,)*) => {
+    ($($(#[$meta:meta])* $name:ident,)*) => {
         /// The counters themselves; relaxed, since each one stands for itself.
         #[derive(Debug, Default)]
         pub(crate) struct Counters {
@@ -19,7 +19,7 @@ macro_rules! counters {
         #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
         #[non_exhaustive]
         pub struct CounterSnapshot {
-            $($(#[$doc])* pub $name: u64,)*
+            $($(#[$meta])* pub $name: u64,)*
         }
 
         impl Counters {
@@ -44,19 +44,29 @@ counters! {
     rejected_by_bulkhead,
     /// Calls that the rate limit refused before any attempt.
     rejected_by_bucket,
+    /// Calls that came before the end of a pause that the dependency had asked for.
+    #[serde(default)]
+    rejected_by_adaptive_rate,
+    /// Calls that were not sent because the dependency refuses too many.
+    #[serde(default)]
+    rejected_by_throttle,
     /// Calls that were cancelled or dropped.
     cancelled,
     /// Calls that the registry's rules did not let through.
+    #[serde(default)]
     denied,
     /// Calls whose arguments did not fit the tool's JSON Schema.
+    #[serde(default)]
     invalid_args,
     /// Calls that could not be served and were answered by the tool's fallback.
+    #[serde(default)]
     fallbacks,
     /// Attempts begun.
     attempts,
     /// Attempts after the first of their call.
     retries,
     /// Attempts made beside one that took long.
+    #[serde(default)]
     hedges,
     /// Calls that gave up because the retry budget was used up.
     retries_over_budget,
@@ -79,6 +89,8 @@ impl Counters {
         add_one(match by {
             Part::Bulkhead => &self.rejected_by_bulkhead,
             Part::Bucket => &self.rejected_by_bucket,
+            Part::AdaptiveRate => &self.rejected_by_adaptive_rate,
+            Part::Throttle => &self.rejected_by_throttle,
             _ => &self.rejected_by_breaker,
         });
     }
@@ -97,7 +109,11 @@ impl Counters {
 impl CounterSnapshot {
     /// Calls that have ended, however. Counters are read one after another: while calls are running it can be off by some.
     pub const fn ended(&self) -> u64 {
-        let rejected = self.rejected_by_breaker + self.rejected_by_bulkhead + self.rejected_by_bucket;
+        let rejected = self.rejected_by_breaker
+            + self.rejected_by_bulkhead
+            + self.rejected_by_bucket
+            + self.rejected_by_adaptive_rate
+            + self.rejected_by_throttle;
         self.succeeded + self.failed + self.cancelled + self.denied + self.invalid_args + rejected
     }
 }

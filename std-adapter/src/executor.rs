@@ -53,6 +53,7 @@ mod shared;
 
 pub use execution::{Execution, FailedAttempt, Stopped};
 pub use keyed::KeyedExecutor;
+pub use parts::{PartsSnapshot, PartsState};
 
 use crate::clock::TokioClock;
 use crate::counters::{CounterSnapshot, Counters};
@@ -61,7 +62,7 @@ pub(crate) use admission::MOST_LIMITERS;
 use call::Call;
 use core::iter;
 use core::time::Duration;
-use fusebox_core::{CircuitSnapshot, Clock, Forced, RetryBudgetSnapshot, Wait};
+use fusebox_core::{Clock, Forced, RetryBudgetSnapshot, Wait};
 pub(crate) use keyed::KeyedPolicy;
 pub(crate) use limiter::Limiter;
 use shared::Shared;
@@ -181,7 +182,7 @@ impl<C: Sleep> Executor<C> {
     }
 
     /// The state of breaker, bulkhead and bucket.
-    pub fn snapshot(&self) -> CircuitSnapshot {
+    pub fn snapshot(&self) -> PartsSnapshot {
         self.own.parts().snapshot(&self.own.policy(), self.clock.now())
     }
 

@@ -61,7 +61,7 @@ pub use category::{CategoryChange, CategoryRule, ErrorCategory};
 pub use clock::{ManualClock, StdClock, TokioClock, TscClock};
 pub use config::{ConfigError, ConfigErrors, DurationText, Policy, PolicyConfig, RateText, RegistryConfig, ToolConfig};
 pub use counters::CounterSnapshot;
-pub use executor::{Execution, Executor, FailedAttempt, KeyedExecutor, Stopped};
+pub use executor::{Execution, Executor, FailedAttempt, KeyedExecutor, PartsSnapshot, PartsState, Stopped};
 pub use fusebox_core::{Clock, Forced, Instant, Part, Priority, RetryBudgetSnapshot, Wait};
 pub use idempotency::IdempotencyKey;
 pub use options::CallOptions;

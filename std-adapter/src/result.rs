@@ -61,7 +61,7 @@ pub struct ErrorReport {
     /// When to call again, in milliseconds rounded up, where that is known.
     #[serde(default)]
     pub retry_after_ms: Option<u64>,
-    /// The part that refused: `breaker`, `bulkhead` or `bucket`.
+    /// The part that refused: `breaker`, `bulkhead`, `bucket`, `adaptive_rate` or `throttle`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<RefusedBy>,
 }
@@ -106,6 +106,10 @@ pub enum RefusedBy {
     Bulkhead,
     /// Calls come too fast.
     Bucket,
+    /// The tool asked its callers to slow down.
+    AdaptiveRate,
+    /// The tool refuses so many calls that this one was better not sent.
+    Throttle,
 }
 
 impl From<Part> for RefusedBy {
@@ -113,6 +117,8 @@ impl From<Part> for RefusedBy {
         match part {
             Part::Bulkhead => Self::Bulkhead,
             Part::Bucket => Self::Bucket,
+            Part::AdaptiveRate => Self::AdaptiveRate,
+            Part::Throttle => Self::Throttle,
             _ => Self::Breaker,
         }
     }

@@ -10,7 +10,7 @@ use core::task::Poll;
 use core::time::Duration;
 use fastrand::Rng;
 use fusebox::*;
-use fusebox_core::{CircuitSnapshot, Tokens};
+use fusebox_core::Tokens;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -213,7 +213,7 @@ async fn check(seed: u64) -> [u64; 2] {
 }
 
 /// The one trace that a call leaves which outlived its generation: it is counted as stale.
-fn but_for_stale(mut snapshot: CircuitSnapshot) -> CircuitSnapshot {
+fn but_for_stale(mut snapshot: PartsSnapshot) -> PartsSnapshot {
     if let Some(breaker) = &mut snapshot.breaker {
         breaker.stale = 0;
     }

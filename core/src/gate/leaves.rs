@@ -153,6 +153,7 @@ impl Gate for AdaptiveBucket<'_> {
 
     fn take(&self, ask: &Ask) -> Taken<Tokens> {
         match self.rate.scale(self.policy, ask.now, ask.demand) {
+            Ok(_) if ask.booked => self.bucket.take(ask), // scaled when it was booked
             Ok(demand) => self.bucket.take(&Ask { demand, ..*ask }),
             Err(wait) => Err(Rejection { by: Part::AdaptiveRate, wait }),
         }

@@ -124,7 +124,9 @@ impl<const WORDS: usize> CountWindow<WORDS> {
 impl<const WORDS: usize> Window for CountWindow<WORDS> {}
 
 impl<const WORDS: usize> Records for CountWindow<WORDS> {
-    const KEEPS: bool = true;
+    fn keeps(&self) -> bool {
+        true
+    }
 
     fn capacity(&self) -> u32 {
         self.size

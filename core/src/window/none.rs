@@ -13,7 +13,9 @@ pub struct NoWindow;
 impl Window for NoWindow {}
 
 impl Records for NoWindow {
-    const KEEPS: bool = false;
+    fn keeps(&self) -> bool {
+        false
+    }
 
     fn capacity(&self) -> u32 {
         0

@@ -8,7 +8,7 @@ use core::fmt;
 #[allow(unnameable_types, reason = "that it cannot be named is what seals `Window`")]
 pub trait Records: fmt::Debug {
     /// Whether outcomes are kept at all.
-    const KEEPS: bool;
+    fn keeps(&self) -> bool;
 
     /// The most calls that the window can hold.
     fn capacity(&self) -> u32;

@@ -57,7 +57,7 @@ mod slot;
 use self::latest::MAX_SLOTS;
 use super::{Mark, Records, Window, WindowCounts};
 use crate::bucket::scale::Scale;
-use crate::error::{PolicyError, check_time};
+use crate::error::{PolicyError, check_count, check_time};
 use crate::time::{Instant, low32, nanos};
 use crate::word::Word;
 use core::ptr;
@@ -90,7 +90,10 @@ pub struct TimeWindow<const SLOTS: usize = 10> {
     slots: [Word<Slot>; SLOTS],
     /// Slot lengths in a nanosecond.
     scale: Scale,
-    span: Duration,
+    /// In nanoseconds.
+    span: u64,
+    /// The slots in use, at most `SLOTS`.
+    count: u32,
 }
 
 /// A call that is in its slot, but not decided on: steps 1 to 3 of a record.
@@ -106,7 +109,7 @@ pub(super) struct Added {
 }
 
 impl<const SLOTS: usize> TimeWindow<SLOTS> {
-    const COUNT: u32 = {
+    const MOST: u32 = {
         assert!(SLOTS >= 2 && SLOTS <= MAX_SLOTS as usize, "a time window has 2 to 63 slots");
         low32(SLOTS as u64)
     };
@@ -116,16 +119,34 @@ impl<const SLOTS: usize> TimeWindow<SLOTS> {
     /// # Errors
     /// When the span is outside of its range. A number of slots outside of its range does not compile.
     pub const fn new(span: Duration) -> Result<Self, PolicyError> {
+        Self::with_slots(span, Self::MOST)
+    }
+
+    /// An empty window of `span`, 1 s to 365 days, that uses only `slots` of its slots, 2 to `SLOTS`: for a number that
+    /// is known at run time only. The others take up their place, and no time.
+    ///
+    /// # Errors
+    /// Names the first of the two that is outside of its range.
+    pub const fn with_slots(span: Duration, slots: u32) -> Result<Self, PolicyError> {
         if let Err(error) = check_time("window.span", span, MIN_SPAN, MAX_SPAN) {
             return Err(error);
         }
-        let scale = Scale::quotient(1, nanos(span).div_ceil(Self::COUNT as u64) as u128);
-        Ok(Self { latest: Word::from_bits(0), slots: [const { Word::from_bits(0) }; SLOTS], scale, span })
+        if let Err(error) = check_count("window.slots", slots as u64, 2, Self::MOST as u64) {
+            return Err(error);
+        }
+        let words = [const { Word::from_bits(0) }; SLOTS];
+        let scale = Scale::quotient(1, nanos(span).div_ceil(slots as u64) as u128);
+        Ok(Self { latest: Word::from_bits(0), slots: words, scale, span: nanos(span), count: slots })
     }
 
     /// The time that the window covers.
     pub const fn span(&self) -> Duration {
-        self.span
+        Duration::from_nanos(self.span)
+    }
+
+    /// The slots that it is cut into.
+    pub const fn slots(&self) -> u32 {
+        self.count
     }
 
     #[inline]
@@ -136,17 +157,22 @@ impl<const SLOTS: usize> TimeWindow<SLOTS> {
     /// The word of the slot numbered `sequence`.
     #[inline]
     fn slot(&self, sequence: u32) -> Option<&Word<Slot>> {
-        let index = sequence.checked_rem(Self::COUNT)?;
+        let index = sequence.checked_rem(self.count)?;
         self.slots.get(index as usize)
+    }
+
+    #[inline]
+    fn in_use(&self) -> impl Iterator<Item = &Word<Slot>> {
+        self.slots.iter().take(self.count as usize)
     }
 
     /// The sum of the slots in the window, of which `own` is known. Only reads.
     #[inline]
     fn sum(&self, latest: Latest, own: Slot) -> WindowCounts {
-        let in_window = |slot: Slot| slot.sequence().filter(|&sequence| latest.holds(sequence, Self::COUNT));
+        let in_window = |slot: Slot| slot.sequence().filter(|&sequence| latest.holds(sequence, self.count));
         let known = in_window(own).and_then(|sequence| self.slot(sequence));
         let mut sum = WindowCounts::NONE;
-        for word in &self.slots {
+        for word in self.in_use() {
             let slot = if known.is_some_and(|known| ptr::eq(known, word)) { own } else { word.load() };
             if in_window(slot).is_some() {
                 sum.calls = sum.calls.saturating_add(slot.counts.calls);
@@ -159,9 +185,9 @@ impl<const SLOTS: usize> TimeWindow<SLOTS> {
 
     /// Empties the slots that have left the window, so that their numbers do not come back.
     fn tidy(&self, latest: Latest) {
-        for slot in &self.slots {
+        for slot in self.in_use() {
             slot.transition(|slot| {
-                let old = slot.sequence().is_some_and(|sequence| latest.has_left(sequence, Self::COUNT));
+                let old = slot.sequence().is_some_and(|sequence| latest.has_left(sequence, self.count));
                 (if old { Slot::EMPTY } else { slot }, ())
             });
         }
@@ -175,11 +201,11 @@ impl<const SLOTS: usize> TimeWindow<SLOTS> {
             let own = if latest.generation == generation {
                 latest
             } else if is_current() {
-                latest.restarted(generation, Self::COUNT)
+                latest.restarted(generation, self.count)
             } else {
                 return (latest, None);
             };
-            let (next, sequence) = own.follow(tick, Self::COUNT);
+            let (next, sequence) = own.follow(tick, self.count);
             (next, Some((next.sequence != latest.sequence, sequence)))
         })?;
         if moved {
@@ -189,7 +215,7 @@ impl<const SLOTS: usize> TimeWindow<SLOTS> {
             let own = slot.sequence() == Some(sequence);
             let in_window = own || {
                 let latest = self.latest.load();
-                latest.generation == generation && latest.holds(sequence, Self::COUNT)
+                latest.generation == generation && latest.holds(sequence, self.count)
             };
             let next = slot.add(sequence, mark, in_window);
             (next, (next, if own { slot.counts.calls } else { 0 }))
@@ -212,7 +238,9 @@ impl<const SLOTS: usize> TimeWindow<SLOTS> {
 impl<const SLOTS: usize> Window for TimeWindow<SLOTS> {}
 
 impl<const SLOTS: usize> Records for TimeWindow<SLOTS> {
-    const KEEPS: bool = true;
+    fn keeps(&self) -> bool {
+        true
+    }
 
     fn capacity(&self) -> u32 {
         u32::MAX
@@ -234,7 +262,7 @@ impl<const SLOTS: usize> Records for TimeWindow<SLOTS> {
     fn finish(&self, generation: u8) {
         let over = self.latest.transition(|latest| {
             let over = latest.generation == generation;
-            (if over { latest.restarted(generation.wrapping_add(1), Self::COUNT) } else { latest }, over)
+            (if over { latest.restarted(generation.wrapping_add(1), self.count) } else { latest }, over)
         });
         if over {
             self.tidy(self.latest.load());
@@ -246,7 +274,7 @@ impl<const SLOTS: usize> Records for TimeWindow<SLOTS> {
         if latest.generation != generation {
             return WindowCounts::NONE;
         }
-        self.sum(latest.follow(self.tick(now), Self::COUNT).0, Slot::EMPTY)
+        self.sum(latest.follow(self.tick(now), self.count).0, Slot::EMPTY)
     }
 
     fn refill(&self, generation: u8, counts: WindowCounts, now: Instant) {

@@ -26,10 +26,18 @@ impl ConfigError {
         let PolicyError { field, value, min, max } = error;
         let field = match (section, field) {
             ("breaker", "trip") => "breaker.consecutive_failures".to_owned(),
+            ("breaker", "trip.slow_rate") => "breaker.slow_call_rate".to_owned(),
+            ("breaker", "trip.slow_call") => "breaker.slow_call_duration".to_owned(),
+            ("breaker", "trip.max_slow") => "breaker.max_slow_calls".to_owned(),
+            ("breaker", "window.size") => "breaker.window.calls".to_owned(),
             ("rate", "rate.tokens" | "rate.per") => "rate.limit".to_owned(),
+            ("rate.adaptive", "burst") => "rate.burst".to_owned(),
+            ("bulkhead", "min_in_flight") => "bulkhead.adaptive.min".to_owned(),
+            ("bulkhead", "initial_in_flight") => "bulkhead.adaptive.initial".to_owned(),
+            ("bulkhead", "cut" | "slow_after") => format!("bulkhead.adaptive.{field}"),
             ("retry_budget", "retry_budget.floor") => "retry_budget.per_second".to_owned(),
-            ("backoff" | "retry_budget", field) => field.to_owned(),
-            (section, field) => format!("{section}.{field}"),
+            ("backoff" | "retry_budget" | "throttle", field) => field.to_owned(),
+            (section, field) => format!("{section}.{}", field.strip_prefix("trip.").unwrap_or(field)),
         };
         let [value, min, max] = [value, min, max].map(as_written);
         Self { field, value, allowed: format!("{min} to {max}") }

@@ -1,12 +1,13 @@
 //! The configuration: what can be written, what is refused and in which words, and that nothing panics.
 
 mod any;
+mod parts;
 
 use super::*;
 use crate::category::CategoryRule;
 use any::{any_allowed_config, any_config};
 use core::time::Duration;
-use fusebox_core::{CircuitPolicy, Rate};
+use fusebox_core::Rate;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -22,10 +23,10 @@ fn check(json: Value) -> Result<Policy, ConfigError> {
 const FULL: &str = r#"
     timeout = "1m 30s"
     idle_timeout = "20s"
+    idempotent = true
     deadline = "2h"
     max_wait = "250ms"
     max_retries = 7
-    idempotent = false
     nested_retries = true
 
     [retry_budget]
@@ -41,9 +42,21 @@ const FULL: &str = r#"
     cap = "1s"
     jitter = "equal"
 
+    [hedge]
+    enabled = true
+    percentile = 99.5
+    min_samples = 50
+    max = 2
+
     [breaker]
     enabled = true
-    consecutive_failures = 3
+    window = { span = "1m", slots = 12 }
+    failure_rate = 0.25
+    slow_call_rate = 0.75
+    slow_call_duration = "2s"
+    minimum_calls = 5
+    max_failures = 90
+    max_slow_calls = 80
     open_wait = "2s"
     open_wait_factor = 3
     open_wait_max = "1m"
@@ -56,11 +69,38 @@ const FULL: &str = r#"
     [rate]
     enabled = true
     limit = "100/min"
-    burst = 2.5
+    burst = 20
+
+    [rate.adaptive]
+    enabled = true
+    floor = 0.2
+    decrease = 0.5
+    climb = "1m"
+    cooldown = "2s"
+    max_pause = "5m"
+
+    [priorities]
+    low = { cost = 3, reserve = 0.4 }
+    normal = { cost = 1.5, reserve = 0.3 }
+    high = { cost = 0.75, reserve = 0.2 }
+    critical = { cost = 0.2, reserve = 0.1 }
 
     [bulkhead]
     enabled = true
-    max_in_flight = 9
+    max_in_flight = 90
+
+    [bulkhead.adaptive]
+    enabled = true
+    min = 2
+    initial = 10
+    cut = 0.8
+    slow_after = "250ms"
+
+    [throttle]
+    enabled = true
+    ratio = 1.5
+    padding = 4
+    window = "1m"
 
     [categories.RateLimit]
     trips = false
@@ -113,13 +153,19 @@ fn the_defaults_are_those_that_the_fields_state() {
         "timeout": "30s", "max_wait": "0s", "max_retries": 2, "idempotent": true, "nested_retries": false,
         "retry_budget": { "enabled": true, "share": 0.2, "per_second": 10.0, "window": "10s", "burst": 1000.0 },
         "backoff": { "base": "500ms", "factor": 2.0, "cap": "30s", "jitter": "full" },
+        "hedge": { "enabled": false },
         "breaker": {
             "enabled": true, "consecutive_failures": 7, "open_wait": "5s", "open_wait_factor": 2.0,
             "open_wait_max": "2m", "jitter": "equal", "probes": 1, "required_successes": 1, "probe_lease": "31s",
             "cancelled_is_failure": false
         },
-        "rate": { "enabled": true, "limit": "2/1s", "burst": 10.0 },
-        "bulkhead": { "enabled": false }
+        "rate": { "enabled": true, "limit": "2/1s", "burst": 10.0, "adaptive": { "enabled": false } },
+        "priorities": {
+            "low": { "cost": 2.0, "reserve": 0.0 }, "normal": { "cost": 1.0, "reserve": 0.0 },
+            "high": { "cost": 0.5, "reserve": 0.0 }, "critical": { "cost": 0.1, "reserve": 0.0 }
+        },
+        "bulkhead": { "enabled": false },
+        "throttle": { "enabled": false }
     });
     assert_eq!(serde_json::to_value(effective).expect("it is data"), expected);
 }
@@ -199,6 +245,13 @@ fn typos_are_refused_at_every_level() {
         json!({ "breaker": { "probe": 1 } }),
         json!({ "rate": { "brust": 1 } }),
         json!({ "bulkhead": { "max": 1 } }),
+        json!({ "breaker": { "window": { "size": 1 } } }),
+        json!({ "rate": { "adaptive": { "flor": 1 } } }),
+        json!({ "bulkhead": { "adaptive": { "max": 1 } } }),
+        json!({ "throttle": { "rat": 1 } }),
+        json!({ "priorities": { "urgent": {} } }),
+        json!({ "priorities": { "low": { "costs": 1 } } }),
+        json!({ "hedge": { "after": "1s" } }),
         json!({ "categories": { "Network": { "trip": true } } }),
     ] {
         let error = serde_json::from_value::<PolicyConfig>(config).unwrap_err().to_string();
@@ -279,10 +332,17 @@ fn one_way_to_write_a_field_hides_the_other_way_of_the_defaults() {
 #[test]
 fn a_part_that_is_switched_off_stays_off_whatever_its_numbers() {
     let off = json!({
-        "breaker": { "enabled": false }, "rate": { "enabled": false }, "bulkhead": { "enabled": false, "max_in_flight": 3 }
+        "breaker": { "enabled": false, "failure_rate": 7 },
+        "rate": { "enabled": false, "adaptive": { "floor": 7 } },
+        "priorities": { "low": { "cost": 0 } },
+        "bulkhead": { "enabled": false, "max_in_flight": 3, "adaptive": { "min": 7 } },
+        "throttle": { "enabled": false, "ratio": 0 },
+        "retry_budget": { "enabled": false, "share": 11 },
+        "hedge": { "enabled": false, "delay": "1s", "percentile": 1 },
     });
     let policy = check(off).expect("it is allowed");
-    assert_eq!(policy.limits.circuit, CircuitPolicy::UNLIMITED);
+    assert_eq!(policy.limits, LimitPolicy::UNLIMITED);
+    assert_eq!(policy.hedge, None);
     assert_eq!(Policy::new(policy.effective()), Ok(policy));
 }
 
@@ -327,7 +387,11 @@ proptest! {
     #[test]
     fn a_burst_is_exact_to_a_thousandth(milli in 1_u64..=1 << 51) {
         let config = PolicyConfig {
-            rate: RateConfig { limit: "2/s".parse().ok(), burst: Some(milli as f64 / 1_000.0), enabled: None },
+            rate: RateConfig {
+                limit: "2/s".parse().ok(),
+                burst: Some(milli as f64 / 1_000.0),
+                ..RateConfig::default()
+            },
             ..PolicyConfig::default()
         };
         if let Ok(policy) = Policy::new(&config) {

@@ -31,6 +31,8 @@ pub(super) struct Call<'a, C: Sleep> {
     key: Option<IdempotencyKey>,
     /// What the budget has granted for the next attempt.
     retry: Option<Retry<'a, C>>,
+    /// Whether the call has earned its share of a retry: a call that is cancelled earns none.
+    has_earned: bool,
     attempts: u32,
     failures: Vec<FailedAttempt>,
     ended: bool,
@@ -60,6 +62,7 @@ impl<'a, C: Sleep> Call<'a, C> {
             nested: nested::in_a_retried_attempt(),
             key: options.idempotency_key.clone(),
             retry: None,
+            has_earned: false,
             attempts: 0,
             failures: Vec::new(),
             ended: false,

@@ -19,6 +19,7 @@
 //! ```
 
 use super::Executor;
+use super::PartsSnapshot;
 use super::limiter::Limiter;
 use crate::clock::TokioClock;
 use crate::config::{KeyedConfig, LimitPolicy};
@@ -28,7 +29,7 @@ use crate::{
     Sleep,
 };
 use arc_swap::ArcSwap;
-use fusebox_core::{CircuitSnapshot, Clock, Instant};
+use fusebox_core::{Clock, Instant};
 use std::sync::Arc;
 
 /// One dependency with a circuit for each host, tenant or other key that its calls name: a key that fails opens its own
@@ -167,7 +168,7 @@ impl<C: Sleep + Clone> KeyedExecutor<C> {
     }
 
     /// The keys that have a circuit of their own, with its state, in no order.
-    pub fn snapshot(&self) -> Vec<(String, CircuitSnapshot)> {
+    pub fn snapshot(&self) -> Vec<(String, PartsSnapshot)> {
         let now = self.whole.clock.now();
         let mut keys = Vec::with_capacity(self.keys.len());
         self.keys.for_each(|key, limiter| keys.push((key.to_owned(), limiter.snapshot(now))));

@@ -2,13 +2,13 @@
 //!
 //! An executor has one of its own. Above it may stand others that it shares: those of its groups, that of a registry.
 
-use super::parts::{Held, Parts};
+use super::parts::{Held, Parts, PartsSnapshot};
 use super::releases::Releases;
 use crate::config::LimitPolicy;
 use crate::{Refusal, Scope};
 use arc_swap::{ArcSwap, Guard};
 use core::time::Duration;
-use fusebox_core::{Ask, Booking, CircuitSnapshot, Demand, Instant, Outcome, Priority, Rejection, Transition, Wait};
+use fusebox_core::{Ask, Booking, Demand, Instant, Outcome, Priority, Rejection, Transition, Wait};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The parts of one circuit under the newest policy.
@@ -20,9 +20,8 @@ pub(crate) struct Limiter {
     scope: Scope,
     parts: Parts,
     policy: ArcSwap<LimitPolicy>,
-    /// What each part's state was last kept under; a policy without that part leaves it as it is. Held while the policy
-    /// changes.
-    kept_under: Mutex<LimitPolicy>,
+    /// Held while the policy changes.
+    changing: Mutex<()>,
     releases: Releases,
 }
 
@@ -32,7 +31,7 @@ impl Limiter {
         Self {
             scope,
             parts: Parts::new(&policy),
-            kept_under: Mutex::new(*policy),
+            changing: Mutex::default(),
             policy: ArcSwap::new(policy),
             releases: Releases::default(),
         }
@@ -40,11 +39,10 @@ impl Limiter {
 
     /// Puts the state under another policy; what it holds is kept, as far as it means something there.
     pub(crate) fn change_policy(&self, policy: Arc<LimitPolicy>, now: Instant) {
-        let mut kept_under = self.kept_under.lock().unwrap_or_else(PoisonError::into_inner);
-        self.parts.change_policy(&kept_under, &policy, now);
-        *kept_under = policy.or(&kept_under);
+        let one_at_a_time = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.parts.change_policy(&self.policy(), &policy, now);
         self.policy.store(policy);
-        drop(kept_under);
+        drop(one_at_a_time);
         self.releases.announce(); // there may be more room
     }
 
@@ -102,7 +100,7 @@ impl Limiter {
         self.parts.is_fresh(&self.policy(), now)
     }
 
-    pub(crate) fn snapshot(&self, now: Instant) -> CircuitSnapshot {
+    pub(crate) fn snapshot(&self, now: Instant) -> PartsSnapshot {
         self.parts.snapshot(&self.policy(), now)
     }
 

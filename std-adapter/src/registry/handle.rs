@@ -5,8 +5,8 @@ use super::slot::Slot;
 use super::snapshot::ToolSnapshot;
 use crate::clock::TokioClock;
 use crate::tool::BoxFuture;
-use crate::{CallError, CallOptions, CallResult, Execution, Policy, Sleep, ToolError};
-use fusebox_core::{CircuitSnapshot, Forced};
+use crate::{CallError, CallOptions, CallResult, Execution, PartsSnapshot, Policy, Sleep, ToolError};
+use fusebox_core::Forced;
 use serde_json::Value;
 use std::fmt;
 use std::sync::Arc;
@@ -41,7 +41,7 @@ impl<C: Sleep + Clone> Handle<C> {
     }
 
     /// The keys that have a circuit of their own, with its state, in no order; none where circuits are not keyed.
-    pub fn keys(&self) -> Vec<(String, CircuitSnapshot)> {
+    pub fn keys(&self) -> Vec<(String, PartsSnapshot)> {
         let entry = self.slot.entry();
         entry.and_then(|entry| Some(entry.keyed()?.snapshot())).unwrap_or_default()
     }

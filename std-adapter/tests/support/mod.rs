@@ -48,6 +48,8 @@ pub(crate) fn assert_balanced(counters: &CounterSnapshot, running: u64) {
         + counters.cancelled
         + counters.rejected_by_breaker
         + counters.rejected_by_bulkhead
-        + counters.rejected_by_bucket;
+        + counters.rejected_by_bucket
+        + counters.rejected_by_adaptive_rate
+        + counters.rejected_by_throttle;
     assert_eq!(counters.calls, ended + running, "{counters:?}");
 }

@@ -9,7 +9,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use core::task::Poll;
 use fusebox::config::BreakerConfig;
 use fusebox::*;
-use fusebox_core::{CircuitSnapshot, State};
+use fusebox_core::State;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -209,19 +209,19 @@ impl World {
     }
 
     /// The state of the circuit.
-    pub(crate) fn snapshot(&self) -> CircuitSnapshot {
+    pub(crate) fn snapshot(&self) -> PartsSnapshot {
         comparable(self.executor.snapshot())
     }
 
     /// The state that the circuit would have if `call` had made those attempts only that came to an end.
     ///
     /// The log is replayed on an executor of the same policy, where every attempt is a call of its own.
-    pub(crate) fn snapshot_without(&self, call: usize) -> CircuitSnapshot {
+    pub(crate) fn snapshot_without(&self, call: usize) -> PartsSnapshot {
         self.snapshot_without_all(|other| other == call)
     }
 
     /// The same for all calls that were interrupted.
-    pub(crate) fn snapshot_without_all(&self, interrupted: impl Fn(usize) -> bool) -> CircuitSnapshot {
+    pub(crate) fn snapshot_without_all(&self, interrupted: impl Fn(usize) -> bool) -> PartsSnapshot {
         let events = self.log.events.lock().unwrap().clone();
         let unfinished = |id: &Id| {
             interrupted(id.0)
@@ -288,8 +288,10 @@ async fn replayed(executor: &Executor<ManualClock>, slot: Slot) {
 }
 
 /// A snapshot in which only that differs which a caller can notice: an open breaker whose wait is over is a half-open
-/// one with no probe out, and the time of the latest probe says nothing once it has reported.
-fn comparable(mut snapshot: CircuitSnapshot) -> CircuitSnapshot {
+/// one with no probe out, and the time of the latest probe says nothing once it has reported. The retry budget is left
+/// out: where attempts are replayed, each is a call of its own.
+fn comparable(mut snapshot: PartsSnapshot) -> PartsSnapshot {
+    snapshot.retry_budget = None;
     let Some(breaker) = &mut snapshot.breaker else { return snapshot };
     if breaker.state == State::Open && breaker.refusal.is_none() {
         breaker.state = State::HalfOpen;

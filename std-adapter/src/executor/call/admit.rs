@@ -120,9 +120,6 @@ impl<'a, C: Sleep> Call<'a, C> {
                 }
             }
         }
-        if self.attempts == 0 {
-            executor.payer.earn_retry(self.now);
-        }
         Ok(admitted)
     }
 

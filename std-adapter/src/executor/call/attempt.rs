@@ -99,6 +99,7 @@ impl<'a, C: Sleep> Call<'a, C> {
         let error = match ended {
             Ok(Ok(Some(Ok(output)))) => {
                 started.admitted.settle(Outcome::Success, self.now);
+                self.earn_retry();
                 if let Some(latency) = shared.latency.get() {
                     latency.record(elapsed);
                 }
@@ -123,7 +124,11 @@ impl<'a, C: Sleep> Call<'a, C> {
             _ => {}
         }
         let category = error.category();
-        started.admitted.settle(self.outcome(category), self.now);
+        let outcome = self.outcome(category);
+        started.admitted.settle(outcome, self.now);
+        if outcome != Outcome::Cancelled {
+            self.earn_retry();
+        }
         if let Some(wait) = error.retry_after() {
             own.slow_down(self.now, wait);
         }
@@ -131,6 +136,13 @@ impl<'a, C: Sleep> Call<'a, C> {
             self.failures.push(FailedAttempt { category, elapsed });
         }
         Err(error)
+    }
+
+    /// The first attempt that was not cancelled earns the call's share of a retry.
+    fn earn_retry(&mut self) {
+        if !core::mem::replace(&mut self.has_earned, true) {
+            self.executor.payer.earn_retry(self.now);
+        }
     }
 
     fn outcome(&self, category: ErrorCategory) -> Outcome {

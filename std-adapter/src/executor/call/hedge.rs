@@ -11,7 +11,7 @@ use super::super::nested;
 use super::super::retry::Retry;
 use super::Call;
 use super::attempt::{Ended, Started};
-use crate::config::{HedgeDelay, HedgePolicy};
+use crate::config::{HedgeAfter, HedgePolicy};
 use crate::counters::add_one;
 use crate::{Attempt, CallError, Classify, Sleep};
 use core::time::Duration;
@@ -24,22 +24,22 @@ use std::pin::pin;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Hedging {
     delay: Duration,
-    most: u32,
+    most: u8,
 }
 
 impl<'a, C: Sleep> Call<'a, C> {
     /// Whether an attempt may be hedged now.
     pub(super) fn hedging(&self) -> Option<Hedging> {
         let policy = &self.executor.policy;
-        let HedgePolicy { delay, max } = policy.hedge?;
+        let HedgePolicy { after, max } = policy.hedge?;
         if self.nested && !policy.nested_retries {
             return None; // the attempt around this one would multiply it
         }
-        let delay = match delay {
-            HedgeDelay::Fixed(delay) => delay,
-            HedgeDelay::Percentile { percent, min_samples } => {
+        let delay = match after {
+            HedgeAfter::Delay(delay) => delay,
+            HedgeAfter::Percentile { percentile, min_samples } => {
                 let latency = self.executor.shared.latency.get_or_init(|| Latency::new(min_samples));
-                latency.percentile(f64::from(percent))?
+                latency.percentile(percentile)?
             }
         };
         Some(Hedging { delay, most: max })
