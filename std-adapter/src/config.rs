@@ -24,7 +24,7 @@ mod bulkhead;
 mod duration_text;
 mod error;
 mod errors;
-mod field_path;
+pub(crate) mod field_path;
 mod hedge;
 mod jitter;
 mod limit_policy;
@@ -58,7 +58,7 @@ pub use priorities::{ClassConfig, PrioritiesConfig};
 pub use rate::RateConfig;
 pub use rate_text::RateText;
 pub(crate) use registry::MOST_GROUPS;
-pub use registry::{DecisionConfig, KeyedConfig, RegistryConfig, RuleConfig, SharedLimitsConfig, ToolConfig};
+pub use registry::{KeyedConfig, RegistryConfig, SharedLimitsConfig, ToolConfig};
 pub use retry_budget::RetryBudgetConfig;
 pub use size_text::SizeText;
 pub use throttle::ThrottleConfig;
@@ -136,6 +136,7 @@ pub struct PolicyConfig {
     /// What follows from each kind of error, where it differs from [`ErrorCategory`]'s table:
     /// `categories = { RateLimit = { trips = false } }`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[cfg_attr(feature = "config-file", schemars(extend("propertyNames" = text_schemas::category_names())))]
     pub categories: BTreeMap<ErrorCategory, CategoryChange>,
 }
 

@@ -36,6 +36,8 @@ mod call_error;
 mod category;
 mod clock;
 pub mod config;
+#[cfg(feature = "config-file")]
+pub mod config_file;
 mod counters;
 pub mod executor;
 mod idempotency;
@@ -49,6 +51,8 @@ pub mod rules;
 #[cfg(feature = "json-schema")]
 pub mod schema;
 mod sleep;
+#[cfg(feature = "state-file")]
+pub mod state_file;
 pub mod testing;
 mod tool;
 mod tool_error;

@@ -12,3 +12,13 @@ pub(crate) fn member(parent: &str, name: &str) -> String {
 pub(crate) fn element(parent: &str, index: usize) -> String {
     format!("{parent}[{index}]")
 }
+
+/// Whether the field is part of the other one.
+#[cfg(feature = "config-file")]
+pub(crate) fn is_part_of(field: &str, whole: &str) -> bool {
+    match field.strip_prefix(whole) {
+        Some(rest) if whole.is_empty() => !rest.is_empty(),
+        Some(rest) => rest.starts_with(['.', '[']),
+        None => false,
+    }
+}

@@ -26,18 +26,17 @@
 
 mod check;
 mod keyed;
-mod rule;
 mod shared_limits;
 mod tool;
 
 pub(crate) use check::MOST_GROUPS;
 pub use keyed::KeyedConfig;
-pub use rule::{DecisionConfig, RuleConfig};
 pub use shared_limits::SharedLimitsConfig;
 pub use tool::ToolConfig;
 
 use super::errors::ConfigErrors;
 use super::{PolicyConfig, is_default};
+use crate::Rule;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -62,7 +61,7 @@ pub struct RegistryConfig {
     /// Who may call what. The first rule that matches decides; where there are rules and none matches, the call is
     /// denied. Default: none, everybody may call everything.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub rules: Vec<RuleConfig>,
+    pub rules: Vec<Rule>,
 }
 
 impl RegistryConfig {

@@ -1,8 +1,15 @@
-//! How the values that are written as text stand in a JSON Schema: as strings with a pattern and examples.
+//! How what is written as text stands in a JSON Schema: durations, rates and sizes with a pattern and examples, and the
+//! names of categories.
 
 use super::{DurationText, RateText, SizeText};
+use crate::ErrorCategory;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
+
+/// The names that keys for categories have.
+pub(super) fn category_names() -> Schema {
+    json_schema!({ "enum": ErrorCategory::ALL.map(ErrorCategory::name) })
+}
 
 const NUMBER: &str = r"[0-9][0-9\s]*(\.[0-9\s]+)?";
 const UNIT: &str = "(nanos|nsec|ns|usec|us|\u{b5}s|millis|msec|ms|seconds|second|secs|sec|s|minutes|minute|mins|min|m|\

@@ -7,7 +7,7 @@ use super::{Applied, RegistryError};
 use crate::config::{ConfigErrors, MOST_GROUPS, RegistryConfig, SharedLimitsConfig, ToolConfig, member};
 use crate::executor::{Limiter, MOST_LIMITERS};
 use crate::tool::Tool;
-use crate::{ConfigError, PolicyConfig, Rule, Rules, Scope, Sleep};
+use crate::{ConfigError, PolicyConfig, Rules, Scope, Sleep};
 use foldhash::fast::RandomState;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -109,8 +109,7 @@ impl<C: Sleep + Clone> Record<C> {
         let merged = self.merged(config, registered);
         merged.check()?;
         // checked just now, as are the policies of limits and groups below
-        let rules = config.rules.iter().map(|rule| Rule::new(&*rule.role, &*rule.capability, rule.decision.into()));
-        let rules = Arc::new(Rules::new(rules).map_err(|error| ConfigErrors::one(error))?);
+        let rules = Arc::new(Rules::new(config.rules.iter().cloned()).map_err(ConfigErrors::one)?);
         let policy = |limits: &SharedLimitsConfig| match limits.policy() {
             Ok(policy) => Ok(Arc::new(policy.limits)),
             Err(error) => Err(ConfigErrors::one(error)),

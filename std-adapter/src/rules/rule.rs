@@ -19,10 +19,13 @@ use std::fmt;
 /// ```
 #[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "config-file", derive(schemars::JsonSchema))]
 pub struct Rule {
     /// The caller's role, or `"*"` for every caller. Upper and lower case differ.
+    #[cfg_attr(feature = "config-file", schemars(regex(pattern = r"^(\*|[^*]+)$")))]
     pub role: String,
     /// What the tool can do, `"*"` for everything, or a beginning such as `"fs.*"`. Upper and lower case differ.
+    #[cfg_attr(feature = "config-file", schemars(regex(pattern = r"^(\*|[^*]+\*?)$")))]
     pub capability: String,
     /// What follows.
     pub decision: Decision,
@@ -33,6 +36,7 @@ pub struct Rule {
 /// These are all the decisions there are.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "config-file", derive(schemars::JsonSchema))]
 pub enum Decision {
     /// It may.
     Allow,
@@ -48,7 +52,7 @@ impl Rule {
         Self { role: role.into(), capability: capability.into(), decision }
     }
 
-    pub(super) fn check(&self) -> Result<(), ConfigError> {
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
         let wrong = |field: &str, value: &str, allowed: &str| {
             Err(ConfigError { field: field.to_owned(), value: format!("{value:?}"), allowed: allowed.to_owned() })
         };

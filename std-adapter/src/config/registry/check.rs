@@ -1,6 +1,6 @@
 //! What must hold between the parts of a `RegistryConfig`, and in each of them.
 
-use super::{RegistryConfig, RuleConfig, ToolConfig};
+use super::{RegistryConfig, ToolConfig};
 use crate::config::field_path::{element, member};
 use crate::config::{ConfigError, Policy, PolicyConfig, SizeText};
 use serde_json::Value;
@@ -30,7 +30,7 @@ pub(super) fn faults(config: &RegistryConfig) -> Vec<ConfigError> {
     alias_faults(config, &mut faults);
     fallback_faults(config, &mut faults);
     for (index, rule) in config.rules.iter().enumerate() {
-        faults.extend(rule_faults(rule).map(|error| error.within(&element("rules", index))));
+        faults.extend(rule.check().err().map(|error| error.within(&element("rules", index))));
     }
     faults
 }
@@ -146,20 +146,6 @@ fn fallback_faults(config: &RegistryConfig, faults: &mut Vec<ConfigError>) {
             way.push(name);
         }
     }
-}
-
-fn rule_faults(rule: &RuleConfig) -> impl Iterator<Item = ConfigError> {
-    let role = &rule.role;
-    let role_is_sound = role == "*" || !role.is_empty() && !role.contains('*');
-    let capability = &rule.capability;
-    let stem = capability.strip_suffix('*').unwrap_or(capability);
-    let capability_is_sound = capability == "*" || !stem.is_empty() && !stem.contains('*');
-    let role = (!role_is_sound).then(|| ConfigError::new("role", format!("{role:?}"), "a role, or \"*\" for any"));
-    let capability = (!capability_is_sound).then(|| {
-        let allowed = "a capability, a prefix such as \"fs.*\", or \"*\" for any";
-        ConfigError::new("capability", format!("{capability:?}"), allowed)
-    });
-    role.into_iter().chain(capability)
 }
 
 fn name_fault(path: &str, name: &str) -> Option<ConfigError> {

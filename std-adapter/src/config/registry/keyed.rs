@@ -14,7 +14,8 @@ pub struct KeyedConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "config-file", schemars(range(min = 1, max = 1_000_000)))]
     pub max_keys: Option<u32>,
-    /// When to stop calling with a key that keeps failing.
+    /// When to stop calling with a key that keeps failing. What it leaves open comes from the breaker of the tool's policy,
+    /// which has no other use then: the tool as a whole has no breaker.
     #[serde(skip_serializing_if = "is_default")]
     pub breaker: BreakerConfig,
     /// How many calls of one key may go per time. Unlike a tool's own rate, none unless `limit` is given.
@@ -41,7 +42,8 @@ impl KeyedConfig {
     }
 
     /// A checked policy for the circuit of one key. `tool` is the whole policy of the tool, defaults included: its
-    /// timeout sets how long a probe may take, and its categories what counts as a failure.
+    /// timeout sets how long a probe may take, its categories what counts as a failure, and its breaker what the key's own
+    /// leaves open.
     ///
     /// # Errors
     /// The first field that is not allowed.
@@ -50,7 +52,7 @@ impl KeyedConfig {
             timeout: tool.timeout,
             timeout_ms: tool.timeout_ms,
             categories: tool.categories.clone(),
-            breaker: self.breaker.clone(),
+            breaker: self.breaker.clone().or(&tool.breaker),
             rate: rate_if_given(&self.rate)?,
             bulkhead: self.bulkhead.clone(),
             retry_budget: RetryBudgetConfig { enabled: Some(false), ..RetryBudgetConfig::default() },

@@ -1,6 +1,7 @@
 //! What a registry's configuration can say, and that all that is wrong with one is told at once.
 
 use super::*;
+use crate::Decision;
 use crate::config::{DurationText, Policy, SizeText};
 use serde_json::json;
 
@@ -70,7 +71,7 @@ fn every_field_can_be_written_and_is_read_back_as_toml_and_as_json() {
     let tool = &config.tools["search"];
     assert_eq!((tool.max_output, tool.result.clone()), (Some(SizeText(1 << 20)), Some(json!(true))));
     assert_eq!(tool.args.as_ref().map(|args| &args["required"][0]), Some(&json!("query")));
-    assert_eq!(config.rules[1].decision, DecisionConfig::NeedsApproval);
+    assert_eq!(config.rules[1].decision, Decision::NeedsApproval);
 
     let json = serde_json::to_string(&config).expect("it is data");
     assert_eq!(serde_json::from_str::<RegistryConfig>(&json).expect("it can be read back"), config);
@@ -82,7 +83,10 @@ fn every_field_can_be_written_and_is_read_back_as_toml_and_as_json() {
 fn an_empty_configuration_is_allowed_and_writes_nothing() {
     assert_eq!(read(""), RegistryConfig::default());
     assert_eq!(RegistryConfig::default().check(), Ok(()));
-    assert_eq!(serde_json::to_value(RegistryConfig::default()).expect("it is data"), json!({}));
+    let written = |config: &RegistryConfig| serde_json::to_value(config).expect("it is data");
+    assert_eq!(written(&RegistryConfig::default()), json!({}));
+    let bare = "groups.g = {}\ntools = { a = {}, b.keyed = {} }";
+    assert_eq!(written(&read(bare)), json!({ "groups": { "g": {} }, "tools": { "a": {}, "b": { "keyed": {} } } }));
     assert!(toml::from_str::<RegistryConfig>("tool = {}").is_err());
     assert!(toml::from_str::<RegistryConfig>("[tools.a]\ntimeout = '1s'").is_err());
 }
@@ -164,17 +168,23 @@ fn each_fault_names_field_value_and_what_is_allowed() {
     );
     assert_fault("tools.a.aliases = ['']", "tools.a.aliases[0] is an empty name: allowed is any other text");
     let rule = |role, capability| format!("[[rules]]\nrole='{role}'\ncapability='{capability}'\ndecision='deny'");
-    assert_fault(&rule("", "*"), "rules[0].role is \"\": allowed is a role, or \"*\" for any");
-    assert_fault(&rule("a*", "*"), "rules[0].role is \"a*\": allowed is a role, or \"*\" for any");
+    assert_fault(&rule("", "*"), "rules[0].role is \"\": allowed is \"*\", or a role without \"*\" in it");
+    assert_fault(&rule("a*", "*"), "rules[0].role is \"a*\": allowed is \"*\", or a role without \"*\" in it");
     for wrong in ["", "*.x", "a*b", "a**"] {
         let expected = format!(
-            "rules[0].capability is \"{wrong}\": allowed is a capability, a prefix such as \"fs.*\", or \"*\" for any"
+            "rules[0].capability is \"{wrong}\": allowed is a capability, or its beginning and one \"*\" at the end"
         );
         assert_fault(&rule("*", wrong), &expected);
     }
     for right in ["a", "a.*", "*", "a*"] {
         assert_eq!(faults(&rule("*", right)), [""; 0]);
     }
+}
+
+#[test]
+fn a_timeout_that_is_not_allowed_is_no_fault_of_the_keys() {
+    let text = "tools.a = { policy.timeout = '0s', keyed = {} }";
+    assert_fault(text, "tools.a.policy.timeout is 0s: allowed is 1ms to 365days");
 }
 
 #[test]
