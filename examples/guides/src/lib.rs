@@ -17,6 +17,7 @@ macro_rules! guides {
 guides! {
     AgentTools: "agent-tools.md",
     HttpClient: "http-client.md",
+    ReadTheMetrics: "read-the-metrics.md",
     ReloadLimits: "reload-limits.md",
     Testing: "testing.md",
     WorkerPool: "worker-pool.md",
