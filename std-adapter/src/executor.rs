@@ -63,7 +63,7 @@ use call::Call;
 use core::iter;
 use core::time::Duration;
 use fusebox_core::{Clock, Forced, RetryBudgetSnapshot, Wait};
-pub(crate) use keyed::KeyedPolicy;
+pub(crate) use keyed::{KeyedPolicy, Remembered};
 pub(crate) use limiter::Limiter;
 use shared::Shared;
 use std::sync::Arc;
@@ -100,9 +100,8 @@ impl Executor {
 impl<C: Sleep> Executor<C> {
     /// A fresh circuit under `policy`, on a clock of your own.
     pub fn with_clock(policy: Policy, clock: C) -> Self {
-        let own = Arc::new(Limiter::new(Scope::Own, Arc::new(policy.limits)));
-        let payer = Arc::clone(&own);
-        Self { shared: Arc::default(), own, above: Arc::default(), payer, policy: Arc::new(policy), clock }
+        let own = Limiter::new(Scope::Own, Arc::new(policy.limits));
+        Self::with_limiter(policy, own, clock)
     }
 
     /// An executor under another policy that shares this one's circuit and counters: an open breaker stays open, a
@@ -117,6 +116,18 @@ impl<C: Sleep> Executor<C> {
     {
         self.own.change_policy(Arc::new(policy.limits), self.clock.now());
         Self { policy: Arc::new(policy), ..self.clone() }
+    }
+
+    /// An executor whose own limiter is `own`, which must be under the policy.
+    pub(crate) fn with_limiter(policy: Policy, own: Limiter, clock: C) -> Self {
+        let own = Arc::new(own);
+        let payer = Arc::clone(&own);
+        Self { shared: Arc::default(), own, above: Arc::default(), payer, policy: Arc::new(policy), clock }
+    }
+
+    /// What its own limiter remembers across a restart.
+    pub(crate) fn state(&self) -> PartsState {
+        self.own.state(self.clock.now())
     }
 
     /// The same executor below other limiters, the outermost first.

@@ -72,7 +72,7 @@ pub use options::CallOptions;
 pub use refusal::{Refusal, Scope};
 pub use registry::{
     Applied, AvailableTool, AvailableTools, BreakerReport, BreakerStateName, Handle, Registry, RegistryError,
-    ToolSnapshot, TypedCallError, UnavailableTool,
+    RegistryState, ToolSnapshot, TypedCallError, UnavailableTool,
 };
 pub use result::{AttemptReport, CallResult, ErrorKind, ErrorReport, RefusedBy};
 pub use rules::{Decision, Rule, Rules, Verdict};

@@ -36,18 +36,21 @@ mod plan;
 mod record;
 mod slot;
 mod snapshot;
+mod state;
 
 pub use applied::Applied;
 pub use available::{AvailableTool, AvailableTools, UnavailableTool};
 pub use error::{RegistryError, TypedCallError};
 pub use handle::Handle;
 pub use snapshot::{BreakerReport, BreakerStateName, ToolSnapshot};
+pub use state::RegistryState;
 
 use crate::clock::TokioClock;
 use crate::config::{ConfigErrors, RegistryConfig, ToolConfig};
 use crate::tool::Tool;
 use crate::{CallError, CallOptions, CallResult, ConfigError, Execution, PolicyConfig, Sleep, ToolError};
 use arc_swap::ArcSwap;
+use core::time::Duration;
 use entry::Entry;
 use record::{Names, Record};
 use serde::Serialize;
@@ -164,6 +167,22 @@ impl<C: Sleep + Clone> Registry<C> {
     /// All that is not allowed; nothing was changed.
     pub fn apply(&self, config: &RegistryConfig) -> Result<Applied, ConfigErrors> {
         self.edit(|record| record.apply(config, &self.inner.clock))
+    }
+
+    /// What the circuits remember across a restart: what breakers are open and for how long yet, how full buckets are, what
+    /// limits have learned. Save it now and then, with [`state_file`](crate::state_file) for one.
+    pub fn state(&self) -> RegistryState {
+        self.inner.record().state(self.inner.clock.now())
+    }
+
+    /// Goes on from a state that was taken `age` ago: an open breaker stays open for what is left of its wait, a bucket has
+    /// refilled.
+    ///
+    /// Call it before the first call is made: circuits that there are already, with their counters, are put aside. Tools and
+    /// groups that come later take up what the state has of their names. Limits of all tools together are restored under the
+    /// policy in force, so apply a configuration first.
+    pub fn restore(&self, state: &RegistryState, age: Duration) {
+        self.edit(|record| record.restore(state, age, &self.inner.clock));
     }
 
     /// The configuration in force, with what the program gave at registration.

@@ -18,9 +18,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use super::Executor;
-use super::PartsSnapshot;
 use super::limiter::Limiter;
+use super::{Executor, PartsSnapshot, PartsState};
 use crate::clock::TokioClock;
 use crate::config::{KeyedConfig, LimitPolicy};
 use crate::keyed::{Keeper, KeyedTable};
@@ -29,8 +28,10 @@ use crate::{
     Sleep,
 };
 use arc_swap::ArcSwap;
+use core::time::Duration;
 use fusebox_core::{Clock, Instant};
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// One dependency with a circuit for each host, tenant or other key that its calls name: a key that fails opens its own
 /// breaker only. See the [module documentation](self).
@@ -71,13 +72,30 @@ impl KeyedPolicy {
 #[derive(Debug)]
 struct KeyLimiters {
     policy: ArcSwap<LimitPolicy>,
+    /// What keys remember from before a restart, while their limiters are made.
+    remembered: Mutex<Option<Remembered>>,
+}
+
+/// What keys remember from before a restart.
+#[derive(Clone, Debug)]
+pub(crate) struct Remembered {
+    pub(crate) keys: BTreeMap<String, PartsState>,
+    pub(crate) passed: Duration,
+    pub(crate) now: Instant,
 }
 
 impl Keeper for KeyLimiters {
     type Value = Arc<Limiter>;
 
-    fn fresh(&self) -> Arc<Limiter> {
-        Arc::new(Limiter::new(Scope::Own, self.policy.load_full()))
+    fn fresh(&self, key: Option<&str>) -> Arc<Limiter> {
+        let policy = self.policy.load_full();
+        let remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::new(match remembered.as_ref().zip(key) {
+            Some((Remembered { keys, passed, now }, key)) if keys.contains_key(key) => {
+                Limiter::restored(Scope::Own, policy, *now, &keys[key], *passed)
+            }
+            _ => Limiter::new(Scope::Own, policy),
+        })
     }
 
     fn is_fresh(&self, limiter: &Arc<Limiter>, now: Instant) -> bool {
@@ -103,11 +121,16 @@ impl<C: Sleep + Clone> KeyedExecutor<C> {
     pub fn with_clock(policy: &PolicyConfig, keyed: &KeyedConfig, clock: C) -> Result<Self, ConfigError> {
         let policy = KeyedPolicy::new(policy, keyed)?;
         let whole = Executor::with_clock(policy.whole.clone(), clock);
-        Ok(Self::below(whole, &policy, None))
+        Ok(Self::below(whole, &policy, None, None))
     }
 
-    /// Circuits below `whole`. Those of `before` live on.
-    pub(crate) fn below(whole: Executor<C>, policy: &KeyedPolicy, before: Option<&Self>) -> Self {
+    /// Circuits below `whole`. Those of `before` live on; without it, those that are `remembered`.
+    pub(crate) fn below(
+        whole: Executor<C>,
+        policy: &KeyedPolicy,
+        before: Option<&Self>,
+        remembered: Option<Remembered>,
+    ) -> Self {
         let keys = match before {
             Some(Self { keys, .. }) => {
                 keys.keeper().policy.store(Arc::clone(&policy.key));
@@ -115,8 +138,14 @@ impl<C: Sleep + Clone> KeyedExecutor<C> {
                 Arc::clone(keys)
             }
             None => {
-                let limiters = KeyLimiters { policy: ArcSwap::new(Arc::clone(&policy.key)) };
-                Arc::new(KeyedTable::new(limiters, policy.max_keys))
+                let policy_of_keys = ArcSwap::new(Arc::clone(&policy.key));
+                let limiters = KeyLimiters { policy: policy_of_keys, remembered: Mutex::new(remembered.clone()) };
+                let keys = KeyedTable::new(limiters, policy.max_keys);
+                for (key, now) in remembered.iter().flat_map(|all| all.keys.keys().map(|key| (key, all.now))) {
+                    keys.get(key, now);
+                }
+                *keys.keeper().remembered.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                Arc::new(keys)
             }
         };
         let above = whole.above.iter().chain([&whole.own]).map(Arc::clone).collect();
@@ -172,6 +201,14 @@ impl<C: Sleep + Clone> KeyedExecutor<C> {
         let now = self.whole.clock.now();
         let mut keys = Vec::with_capacity(self.keys.len());
         self.keys.for_each(|key, limiter| keys.push((key.to_owned(), limiter.snapshot(now))));
+        keys
+    }
+
+    /// What the keys remember across a restart.
+    pub(crate) fn state(&self) -> BTreeMap<String, PartsState> {
+        let now = self.whole.clock.now();
+        let mut keys = BTreeMap::new();
+        self.keys.for_each(|key, limiter| _ = keys.insert(key.to_owned(), limiter.state(now)));
         keys
     }
 

@@ -2,10 +2,15 @@
 
 use super::checks::Checks;
 use super::plan::{Circuits, Plan};
+use super::state::ToolState;
 use crate::counters::add_one;
+use crate::executor::{Limiter, Remembered};
 use crate::tool::Tool;
-use crate::{CallError, CallOptions, Decision, Execution, Executor, KeyedExecutor, Rules, Sleep, ToolError};
+use crate::{
+    CallError, CallOptions, Decision, Execution, Executor, KeyedExecutor, Policy, Rules, Scope, Sleep, ToolError,
+};
 use core::sync::atomic::AtomicU64;
+use core::time::Duration;
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -30,19 +35,25 @@ enum Calls<C: Sleep> {
 }
 
 impl<C: Sleep + Clone> Entry<C> {
-    /// An entry as planned. The state of `before` lives on in it.
+    /// An entry as planned. The state of `before` lives on in it; without it, what the tool `remembers` from `passed` ago.
     pub(super) fn new(
         name: Arc<str>,
         tool: Arc<dyn Tool>,
         plan: Plan,
         rules: Arc<Rules>,
         before: Option<&Self>,
+        remembers: Option<(ToolState, Duration)>,
         clock: &C,
     ) -> Self {
         let Plan { circuits, above, checks, capabilities, fallback, description, args } = plan;
-        let executor = |policy| match before {
-            Some(before) => before.executor().with_policy(policy),
-            None => Executor::with_clock(policy, clock.clone()),
+        let executor = |policy: Policy| match (before, &remembers) {
+            (Some(before), _) => before.executor().with_policy(policy),
+            (None, Some((state, passed))) => {
+                let limits = Arc::new(policy.limits);
+                let own = Limiter::restored(Scope::Own, limits, clock.now(), &state.own, *passed);
+                Executor::with_limiter(policy, own, clock.clone())
+            }
+            (None, None) => Executor::with_clock(policy, clock.clone()),
         };
         let calls = match circuits {
             Circuits::One(policy) => Calls::One(executor(policy).under(above)),
@@ -51,7 +62,9 @@ impl<C: Sleep + Clone> Entry<C> {
                     Some(Calls::Keyed(before)) => Some(before),
                     _ => None,
                 };
-                Calls::Keyed(KeyedExecutor::below(executor(policy.whole.clone()).under(above), &policy, before))
+                let whole = executor(policy.whole.clone()).under(above);
+                let keys = remembers.map(|(state, passed)| Remembered { keys: state.keys, passed, now: clock.now() });
+                Calls::Keyed(KeyedExecutor::below(whole, &policy, before, keys))
             }
         };
         Self { name, tool, calls, checks, rules, capabilities, fallback, description, args }
@@ -94,6 +107,12 @@ impl<C: Sleep + Clone> Entry<C> {
     /// Whether the rules never let a caller of this role call the tool.
     pub(super) fn is_denied_to(&self, role: Option<&str>) -> bool {
         self.rules.decide(role, &self.capabilities).decision == Decision::Deny
+    }
+
+    /// What its circuits remember across a restart.
+    pub(super) fn state(&self) -> ToolState {
+        let keys = self.keyed().map(KeyedExecutor::state).unwrap_or_default();
+        ToolState { own: self.executor().state(), keys }
     }
 
     /// A call was answered by the fallback.

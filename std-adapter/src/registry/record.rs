@@ -3,12 +3,15 @@
 use super::entry::Entry;
 use super::plan::Plan;
 use super::slot::Slot;
+use super::state::{RegistryState, Restored};
 use super::{Applied, RegistryError};
 use crate::config::{ConfigErrors, MOST_GROUPS, RegistryConfig, SharedLimitsConfig, ToolConfig, member};
 use crate::executor::{Limiter, MOST_LIMITERS};
 use crate::tool::Tool;
 use crate::{ConfigError, PolicyConfig, Rules, Scope, Sleep};
+use core::time::Duration;
 use foldhash::fast::RandomState;
+use fusebox_core::Instant;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -29,6 +32,8 @@ pub(super) struct Record<C: Sleep> {
     all: Arc<Limiter>,
     groups: BTreeMap<String, Arc<Limiter>>,
     rules: Arc<Rules>,
+    /// What tools and groups that there are not yet remember from before a restart.
+    restored: Restored,
 }
 
 /// A tool as the program registered it.
@@ -50,6 +55,7 @@ impl<C: Sleep + Clone> Record<C> {
             all: Arc::new(Limiter::new(Scope::Shared("registry".into()), Arc::new(unlimited))),
             groups: BTreeMap::new(),
             rules: Arc::default(),
+            restored: Restored::default(),
         })
     }
 
@@ -81,7 +87,8 @@ impl<C: Sleep + Clone> Record<C> {
         let old = before.as_ref().and_then(|slot| slot.entry());
         let rules = Arc::clone(&self.rules);
         let key: Arc<str> = name.into();
-        let entry = Entry::new(Arc::clone(&key), Arc::clone(&tool), plan, rules, old.as_deref(), clock);
+        let remembers = self.restored.state.tools.remove(name).map(|state| (state, self.restored.passed(clock.now())));
+        let entry = Entry::new(Arc::clone(&key), Arc::clone(&tool), plan, rules, old.as_deref(), remembers, clock);
         let slot = match before {
             Some(slot) => {
                 slot.put(entry);
@@ -124,7 +131,7 @@ impl<C: Sleep + Clone> Record<C> {
                     changes.push((Arc::clone(group), policy));
                     Arc::clone(group)
                 }
-                None => Arc::new(Limiter::new(Scope::Shared(name.as_str().into()), policy)),
+                None => Arc::new(self.restored.group(name, policy, clock.now())),
             };
             groups.insert(name.clone(), group);
         }
@@ -153,10 +160,40 @@ impl<C: Sleep + Clone> Record<C> {
             let Some(Registered { tool, slot, .. }) = self.tools.get(&name) else { continue };
             let before = slot.entry();
             let rules = Arc::clone(&self.rules);
-            slot.put(Entry::new(Arc::clone(&name), Arc::clone(tool), plan, rules, before.as_deref(), clock));
+            slot.put(Entry::new(Arc::clone(&name), Arc::clone(tool), plan, rules, before.as_deref(), None, clock));
         }
         let unregistered = config.tools.keys().filter(|name| !self.tools.contains_key(name.as_str()));
         Ok(Applied { unregistered: unregistered.cloned().collect() })
+    }
+
+    /// Goes on from a state that was taken `age` ago.
+    pub(super) fn restore(&mut self, state: &RegistryState, age: Duration, clock: &C) {
+        let now = clock.now();
+        self.restored = Restored { state: state.clone(), age, given: now };
+        self.all = Arc::new(self.restored.all(&self.all, now));
+        for (name, group) in &mut self.groups {
+            *group = Arc::new(self.restored.group(name, Arc::clone(&group.policy()), now));
+        }
+        let merged = self.config();
+        for (name, Registered { tool, slot, .. }) in &self.tools {
+            let Some(config) = merged.tools.get(&**name).cloned() else { continue };
+            let all = self.all.limits().then_some(&self.all);
+            // what is in force was checked before
+            let Ok(plan) = Plan::new(name, config, &merged, |names| above(all, &self.groups, names)) else { continue };
+            let remembers = self.restored.state.tools.remove(&**name).map(|state| (state, age));
+            let rules = Arc::clone(&self.rules);
+            slot.put(Entry::new(Arc::clone(name), Arc::clone(tool), plan, rules, None, remembers, clock));
+        }
+    }
+
+    /// What the circuits of all tools and groups remember across a restart.
+    pub(super) fn state(&self, now: Instant) -> RegistryState {
+        let tools = self.tools.iter().filter_map(|(name, tool)| Some((name.to_string(), tool.slot.entry()?.state())));
+        RegistryState {
+            limits: self.all.state(now),
+            groups: self.groups.iter().map(|(name, group)| (name.clone(), group.state(now))).collect(),
+            tools: tools.collect(),
+        }
     }
 
     /// Every name and alias.
