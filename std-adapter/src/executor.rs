@@ -62,7 +62,7 @@ pub(crate) use admission::MOST_LIMITERS;
 use call::Call;
 use core::iter;
 use core::time::Duration;
-use fusebox_core::{Clock, Forced, RetryBudgetSnapshot, Wait};
+use fusebox_core::{Clock, Forced, Instant, RetryBudgetSnapshot, Wait};
 pub(crate) use keyed::{KeyedPolicy, Remembered};
 pub(crate) use limiter::Limiter;
 use shared::Shared;
@@ -77,7 +77,7 @@ pub struct Executor<C: Clock = TokioClock> {
     own: Arc<Limiter>,
     /// Those that it shares with others, the outermost first.
     above: Arc<[Arc<Limiter>]>,
-    /// The one whose retry budget pays for retries.
+    /// The one of the dependency as a whole, whose retry budget pays for retries; `own` where circuits are not keyed.
     payer: Arc<Limiter>,
     policy: Arc<Policy>,
     clock: C,
@@ -171,6 +171,14 @@ impl<C: Sleep> Executor<C> {
                 Err(Stopped::Cancelled) => return call.fail(CallError::Cancelled, Stopped::Cancelled),
                 Err(stopped) => return call.fail(error, stopped),
             }
+        }
+    }
+
+    /// The dependency has asked its callers to slow down: what is its own learns from it, what it shares does not.
+    fn slow_down(&self, now: Instant, wait: Duration) {
+        self.own.slow_down(now, wait);
+        if !Arc::ptr_eq(&self.own, &self.payer) {
+            self.payer.slow_down(now, wait);
         }
     }
 

@@ -61,7 +61,7 @@ fn tokens(executor: &Executor) -> Tokens {
 
 /// Who refuses a call.
 async fn refused_by(executor: &Executor) -> Option<Part> {
-    succeed(executor).await.err().map(|error| error.rejection().expect("only a refusal ends it").by)
+    succeed(executor).await.err().map(|error| error.refusal().expect("only a refusal ends it").by)
 }
 
 /// As many calls as are admitted at once, all of which hang until this returns.
@@ -166,7 +166,8 @@ async fn a_tool_that_says_when_to_return_is_left_alone_until_then() {
     let rate = json!({ "limit": "10/s", "burst": 10, "adaptive": { "decrease": 0.5 } });
     let executor = Executor::new(once(json!({ "rate": rate })));
     limited(&executor, Some(3_000)).await;
-    let rejection = *succeed(&executor).await.expect_err("it is too early").rejection().expect("nobody asked the tool");
+    let error = succeed(&executor).await.expect_err("it is too early");
+    let rejection = error.refusal().expect("nobody asked the tool");
     assert_eq!(rejection.by, Part::AdaptiveRate);
     let wait = rejection.retry_after().expect("the tool said so");
     assert!(wait <= ms(3_000) && wait >= ms(2_998), "{wait:?}");

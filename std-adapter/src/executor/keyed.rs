@@ -212,6 +212,23 @@ impl<C: Sleep + Clone> KeyedExecutor<C> {
         keys
     }
 
+    /// The state of the circuit that keys share for which there was no room.
+    pub fn shared_snapshot(&self) -> PartsSnapshot {
+        self.keys.overflow().snapshot(self.whole.clock.now())
+    }
+
+    /// Forgets the circuit of a key, open or not, and says whether there was one. One with calls under way is kept.
+    ///
+    /// Cost: looks at all keys.
+    pub fn forget(&self, key: &str) -> bool {
+        self.keys.retain(|known, _| known != key) > 0
+    }
+
+    /// Forgets the circuits of all keys without calls under way, and says how many those were.
+    pub fn forget_all(&self) -> usize {
+        self.keys.clear()
+    }
+
     /// How many calls have shared the circuit of those keys for which there was no room.
     pub fn shared_calls(&self) -> u64 {
         self.keys.shared()

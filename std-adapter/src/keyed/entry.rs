@@ -98,6 +98,7 @@ pub(crate) struct Entry<V> {
 
 impl<V> Entry<V> {
     /// The key; `None` for the entry that keys share when there is no room.
+    #[cfg(test)]
     pub(crate) fn key(&self) -> Option<&str> {
         self.slot.key()
     }

@@ -93,7 +93,7 @@ impl<'a, C: Sleep> Call<'a, C> {
         mut started: Started<'a, C>,
         ended: Ended<T, E>,
     ) -> Result<T, CallError<E>> {
-        let Executor { shared, policy, clock, own, .. } = self.executor;
+        let Executor { shared, policy, clock, .. } = self.executor;
         self.now = clock.now();
         let elapsed = self.now.saturating_since(started.begun);
         let error = match ended {
@@ -124,13 +124,13 @@ impl<'a, C: Sleep> Call<'a, C> {
             _ => {}
         }
         let category = error.category();
+        if error.retry_after().is_some() || category == ErrorCategory::RateLimit {
+            self.executor.slow_down(self.now, error.retry_after().unwrap_or_default());
+        }
         let outcome = self.outcome(category);
         started.admitted.settle(outcome, self.now);
         if outcome != Outcome::Cancelled {
             self.earn_retry();
-        }
-        if let Some(wait) = error.retry_after() {
-            own.slow_down(self.now, wait);
         }
         if self.failures.len() < REMEMBERED_FAILURES {
             self.failures.push(FailedAttempt { category, elapsed });
