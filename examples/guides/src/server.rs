@@ -9,8 +9,8 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::TcpListener;
 
-/// An HTTP server on a free port of this machine, which answers with the statuses it is told to and keeps the headers of
-/// what it was asked. Clones are the same server.
+/// An HTTP server on a free port of this machine, which answers with the statuses it is told to and keeps the headers
+/// of what it was asked. Clones are the same server.
 #[derive(Clone, Debug)]
 pub struct Server {
     address: SocketAddr,
@@ -18,8 +18,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a server that answers with each of `answers` once, in this order, and with 200 after the last. An answer is
-    /// a status and, if not empty, its `Retry-After`.
+    /// Starts a server that answers with each of `answers` once, in this order, and with 200 after the last. An answer
+    /// is a status and, if not empty, its `Retry-After`.
     ///
     /// # Errors
     /// That no port can be opened.
