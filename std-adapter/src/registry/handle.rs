@@ -89,8 +89,8 @@ impl<C: Sleep<Delay: Send> + Clone + Send + Sync + 'static> Handle<C> {
         let left = options.deadline.map(|deadline| deadline.saturating_sub(execution.elapsed));
         let options = CallOptions { deadline: left, ..options.clone() };
         let answer = Self { slot, registry: Arc::clone(&self.registry) }.boxed(args, options).await;
-        if answer.result.is_ok() {
-            entry.count_fallback();
+        if let (Err(error), Ok(_)) = (&execution.result, &answer.result) {
+            entry.fell_back(error);
         }
         execution.answered_by(answer)
     }
