@@ -324,7 +324,7 @@ impl<C: Sleep> Inner<C> {
     fn entries(&self) -> Vec<Arc<Entry<C>>> {
         let names = self.names.load();
         let slots = names.iter().filter(|(name, slot)| **name == slot.name); // without aliases
-        let mut entries: Vec<_> = slots.filter_map(|(_, slot)| slot.entry()).collect();
+        let mut entries: Vec<_> = slots.filter_map(|(_, slot)| slot.present()).collect();
         entries.sort_by(|a, b| a.name.cmp(&b.name));
         entries
     }

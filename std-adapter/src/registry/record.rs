@@ -89,7 +89,7 @@ impl<C: Sleep + Clone> Record<C> {
         let plan = plan.map_err(RegistryError::Config)?;
 
         let kind = if before.is_some() { EventKind::ToolReplaced } else { EventKind::ToolRegistered };
-        let old = before.as_ref().and_then(|slot| slot.entry());
+        let old = before.as_ref().map(|slot| slot.entry());
         let rules = Arc::clone(&self.rules);
         let key: Arc<str> = name.into();
         let remembers = self.restored.state.tools.remove(name).map(|state| (state, self.restored.passed(clock.now())));
@@ -111,7 +111,7 @@ impl<C: Sleep + Clone> Record<C> {
     pub(super) fn remove(&mut self, name: &str, clock: &C) -> bool {
         let removed = self.tools.remove(name);
         if let Some(Registered { slot, .. }) = &removed {
-            slot.clear();
+            slot.remove();
             self.hub.changed(Some(&slot.name), EventKind::ToolRemoved, clock.now());
         }
         removed.is_some()
@@ -183,7 +183,7 @@ impl<C: Sleep + Clone> Record<C> {
                 Arc::clone(tool),
                 plan,
                 rules,
-                before.as_deref(),
+                Some(&before),
                 None,
                 &self.hub,
                 clock,
@@ -215,7 +215,7 @@ impl<C: Sleep + Clone> Record<C> {
 
     /// What the circuits of all tools and groups remember across a restart.
     pub(super) fn state(&self, now: Instant) -> RegistryState {
-        let tools = self.tools.iter().filter_map(|(name, tool)| Some((name.to_string(), tool.slot.entry()?.state())));
+        let tools = self.tools.iter().map(|(name, tool)| (name.to_string(), tool.slot.entry().state()));
         RegistryState {
             limits: self.all.state(now),
             groups: self.groups.iter().map(|(name, group)| (name.clone(), group.state(now))).collect(),

@@ -1,5 +1,6 @@
 //! The names under which states, causes, parts and kinds appear in spans, logs and metrics: those of their JSON.
 
+#[cfg(feature = "metrics")]
 use super::event::GivenUp;
 use crate::ErrorKind;
 use fusebox_core::{Cause, Part, State};
@@ -55,6 +56,7 @@ pub(super) const fn of_kind(kind: ErrorKind) -> &'static str {
     }
 }
 
+#[cfg(feature = "metrics")]
 pub(super) const fn of_limit(limit: GivenUp) -> &'static str {
     match limit {
         GivenUp::Budget => "budget",
@@ -99,8 +101,12 @@ mod tests {
             ErrorKind::Panicked,
             ErrorKind::Cancelled,
             ErrorKind::UnknownTool,
+            ErrorKind::InvalidArgs,
+            ErrorKind::Denied,
+            ErrorKind::NeedsApproval,
         ];
         kinds.into_iter().for_each(|kind| assert_json(of_kind(kind), kind));
+        #[cfg(feature = "metrics")]
         for limit in [GivenUp::Budget, GivenUp::Nested] {
             assert_json(of_limit(limit), limit);
         }
