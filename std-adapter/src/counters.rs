@@ -71,7 +71,7 @@ counters! {
     fallbacks,
     /// Attempts begun.
     attempts,
-    /// Attempts after the first of their call.
+    /// Attempts made because an earlier one of their call had failed.
     retries,
     /// Attempts made beside one that took long.
     #[serde(default)]
