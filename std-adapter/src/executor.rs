@@ -311,12 +311,12 @@ impl<C: Sleep> Executor<C> {
     /// Forces the breaker open or closed until [`Executor::reset`].
     pub fn force(&self, forced: Forced) {
         self.report(self.own.parts().force(forced), self.clock.now());
-        self.own.releases().announce();
+        self.own.releases().announce_to_all();
     }
 
     /// Closes the breaker, forced or not, and forgets what it has counted.
     pub fn reset(&self) {
         self.report(self.own.parts().reset(), self.clock.now());
-        self.own.releases().announce();
+        self.own.releases().announce_to_all();
     }
 }

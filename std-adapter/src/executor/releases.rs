@@ -32,6 +32,12 @@ impl Releases {
         self.awaited.load(Ordering::Relaxed)
     }
 
+    /// Wakes all calls that wait.
+    pub(crate) fn announce_to_all(&self) {
+        self.notify.notify_waiters();
+        self.announce(); // for one that is just about to wait
+    }
+
     /// Wakes the call that has waited longest. A fence and a load where no call ever waited.
     pub(crate) fn announce(&self) {
         if self.are_awaited() {

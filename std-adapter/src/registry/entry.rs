@@ -33,39 +33,48 @@ enum Calls<C: Sleep> {
     Keyed(KeyedExecutor<C>),
 }
 
+/// What an entry goes on from.
+pub(super) enum Past<'a, C: Sleep> {
+    /// Nothing: its circuits are new.
+    Nothing,
+    /// The entry in whose place it comes.
+    Entry(&'a Entry<C>),
+    /// What its circuits remembered that long ago.
+    State(ToolState, Duration),
+}
+
 impl<C: Sleep + Clone> Entry<C> {
-    /// An entry as planned. The state of `before` lives on in it; without it, what the tool `remembers` from `passed` ago.
+    /// An entry as planned, which goes on from its past.
     pub(super) fn new(
         name: Arc<str>,
         tool: Arc<dyn Tool>,
         plan: Plan,
         rules: Arc<Rules>,
-        before: Option<&Self>,
-        remembers: Option<(ToolState, Duration)>,
+        past: Past<'_, C>,
         hub: &Hub,
         clock: &C,
     ) -> Self {
         let Plan { circuits, above, checks, capabilities, fallback, description, args } = plan;
         let executor = |policy: Policy| {
-            if let Some(before) = before {
-                return before.executor().with_policy(policy);
-            }
             let limits = Arc::new(policy.limits);
-            let own = match &remembers {
-                Some((state, passed)) => Limiter::restored(Scope::Own, limits, clock.now(), &state.own, *passed),
-                None => Limiter::new(Scope::Own, limits),
+            let own = match &past {
+                Past::Nothing => Limiter::new(Scope::Own, limits),
+                Past::Entry(before) => return before.executor().with_policy(policy),
+                Past::State(state, passed) => Limiter::restored(Scope::Own, limits, clock.now(), &state.own, *passed),
             };
             Executor::with_limiter(policy, own, Telemetry::new(Arc::clone(&name), hub.clone()), clock.clone())
         };
         let calls = match circuits {
             Circuits::One(policy) => Calls::One(executor(policy).under(above)),
             Circuits::Keyed(policy) => {
-                let before = match before.map(|before| &before.calls) {
-                    Some(Calls::Keyed(before)) => Some(before),
-                    _ => None,
-                };
                 let whole = executor(policy.whole.clone()).under(above);
-                let keys = remembers.map(|(state, passed)| Remembered { keys: state.keys, passed, now: clock.now() });
+                let (before, keys) = match past {
+                    Past::Entry(Self { calls: Calls::Keyed(before), .. }) => (Some(before), None),
+                    Past::State(ToolState { keys, .. }, passed) => {
+                        (None, Some(Remembered { keys, passed, now: clock.now() }))
+                    }
+                    Past::Nothing | Past::Entry(_) => (None, None),
+                };
                 Calls::Keyed(KeyedExecutor::below(whole, &policy, before, keys))
             }
         };

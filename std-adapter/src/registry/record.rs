@@ -1,6 +1,6 @@
 //! `Record`: what a registry was told, by the program and by its configuration, and the limits that its tools share.
 
-use super::entry::Entry;
+use super::entry::{Entry, Past};
 use super::plan::Plan;
 use super::slot::Slot;
 use super::state::{RegistryState, Restored};
@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 // those of the registry, of a tool's groups, of a tool with keyed circuits, and of a key
-const _: () = assert!(1 + MOST_GROUPS + 1 + 1 <= MOST_LIMITERS, "a call can pass all limiters that it may have");
+const _: () = assert!(MOST_GROUPS + 3 <= MOST_LIMITERS, "a call can pass all limiters that it may have");
 
 /// The names and aliases of tools.
 pub(super) type Names<C> = HashMap<Arc<str>, Arc<Slot<C>>, RandomState>;
@@ -92,9 +92,11 @@ impl<C: Sleep + Clone> Record<C> {
         let old = before.as_ref().map(|slot| slot.entry());
         let rules = Arc::clone(&self.rules);
         let key: Arc<str> = name.into();
-        let remembers = self.restored.state.tools.remove(name).map(|state| (state, self.restored.passed(clock.now())));
-        let entry =
-            Entry::new(Arc::clone(&key), Arc::clone(&tool), plan, rules, old.as_deref(), remembers, &self.hub, clock);
+        let past = match &old {
+            Some(old) => Past::Entry(old),
+            None => self.restored.past_of(name, clock.now()),
+        };
+        let entry = Entry::new(Arc::clone(&key), Arc::clone(&tool), plan, rules, past, &self.hub, clock);
         let slot = match before {
             Some(slot) => {
                 slot.put(entry);
@@ -178,16 +180,12 @@ impl<C: Sleep + Clone> Record<C> {
             let Some(Registered { tool, slot, .. }) = self.tools.get(&name) else { continue };
             let before = slot.entry();
             let rules = Arc::clone(&self.rules);
-            slot.put(Entry::new(
-                Arc::clone(&name),
-                Arc::clone(tool),
-                plan,
-                rules,
-                Some(&before),
-                None,
-                &self.hub,
-                clock,
-            ));
+            let past = Past::Entry(&before);
+            let entry = Entry::new(Arc::clone(&name), Arc::clone(tool), plan, rules, past, &self.hub, clock);
+            if entry.executor().policy() != before.executor().policy() {
+                self.hub.changed(Some(&name), EventKind::PolicyChanged, now);
+            }
+            slot.put(entry);
         }
         let unregistered = config.tools.keys().filter(|name| !self.tools.contains_key(name.as_str()));
         Ok(Applied { unregistered: unregistered.cloned().collect() })
@@ -207,9 +205,9 @@ impl<C: Sleep + Clone> Record<C> {
             let all = self.all.limits().then_some(&self.all);
             // what is in force was checked before
             let Ok(plan) = Plan::new(name, config, &merged, |names| above(all, &self.groups, names)) else { continue };
-            let remembers = self.restored.state.tools.remove(&**name).map(|state| (state, age));
+            let past = self.restored.past_of(name, now);
             let rules = Arc::clone(&self.rules);
-            slot.put(Entry::new(Arc::clone(name), Arc::clone(tool), plan, rules, None, remembers, &self.hub, clock));
+            slot.put(Entry::new(Arc::clone(name), Arc::clone(tool), plan, rules, past, &self.hub, clock));
         }
     }
 

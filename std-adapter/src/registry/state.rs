@@ -21,9 +21,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use super::entry::Past;
 use crate::config::LimitPolicy;
 use crate::executor::Limiter;
-use crate::{PartsState, Scope};
+use crate::{PartsState, Scope, Sleep};
 use core::time::Duration;
 use fusebox_core::Instant;
 use serde::{Deserialize, Serialize};
@@ -65,6 +66,14 @@ impl Restored {
     /// How much time has passed since the state was taken.
     pub(super) fn passed(&self, now: Instant) -> Duration {
         self.age.saturating_add(now.saturating_since(self.given))
+    }
+
+    /// What a tool of this name goes on from. It is told once: a tool that is registered again later begins anew.
+    pub(super) fn past_of<'a, C: Sleep>(&mut self, name: &str, now: Instant) -> Past<'a, C> {
+        match self.state.tools.remove(name) {
+            Some(state) => Past::State(state, self.passed(now)),
+            None => Past::Nothing,
+        }
     }
 
     /// The limiter of all tools together, in the place of `fresh`.

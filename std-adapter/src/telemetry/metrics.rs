@@ -38,6 +38,9 @@ pub(crate) struct ToolMetrics {
     gauges: Option<Gauges>,
 }
 
+/// The states of a breaker.
+const STATES: [State; 5] = [State::Closed, State::Open, State::HalfOpen, State::ForcedOpen, State::ForcedClosed];
+
 /// The gauges of one tool; tools beyond the cap, which share their label, have none.
 #[derive(Debug)]
 struct Gauges {
@@ -69,7 +72,7 @@ impl ToolMetrics {
             attempts: Family::new(catalogue::ATTEMPTS, labels(), "result"),
             own_refusals: Family::new(catalogue::REFUSALS, labels().with("scope", "own"), "part"),
             shared_refusals: Family::new(catalogue::REFUSALS, labels().with("scope", "shared"), "part"),
-            transitions: Family::new(catalogue::TRANSITIONS, labels(), "to"),
+            transitions: Family::new(catalogue::TRANSITIONS, labels(), "to").at_zero(STATES.map(names::of_state)),
             given_up: Family::new(catalogue::RETRIES_GIVEN_UP, labels(), "why"),
             call_durations: Durations::new(catalogue::CALL_DURATION, labels()),
             attempt_durations: Durations::new(catalogue::ATTEMPT_DURATION, labels()),

@@ -49,7 +49,8 @@ impl CallSpan {
     }
 
     pub(super) fn end(&self, ending: &Ending) {
-        self.0.record("fusebox.attempts", ending.attempts);
+        // signed: tracing-opentelemetry makes text of unsigned numbers
+        self.0.record("fusebox.attempts", i64::from(ending.attempts));
         self.0.record("fusebox.result", ending.failure.map_or("success", |failure| names::of_kind(failure.kind)));
         if let Some(Failure { category, .. }) = ending.failure {
             record_error(&self.0, category);
@@ -67,12 +68,12 @@ impl AttemptSpan {
             otel.status_code = Empty,
             gen_ai.tool.name = tool,
             "error.type" = Empty,
-            fusebox.attempt = number,
+            fusebox.attempt = i64::from(number),
             fusebox.resend_count = Empty,
             fusebox.hedge = reason == Reason::Hedge,
         );
         if reason == Reason::Retry {
-            span.record("fusebox.resend_count", number.saturating_sub(1));
+            span.record("fusebox.resend_count", i64::from(number.saturating_sub(1)));
         }
         Self(span)
     }

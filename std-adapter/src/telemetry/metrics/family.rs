@@ -40,6 +40,15 @@ impl<const N: usize> Family<N> {
         Self { name, labels, label, counters: [const { OnceLock::new() }; N] }
     }
 
+    /// The family with these values at zero from its begin: a series that appears with its first increase hides it from
+    /// those who look for increases.
+    pub(super) fn at_zero(self, values: impl IntoIterator<Item = &'static str>) -> Self {
+        for (place, value) in self.counters.iter().zip(values) {
+            place.get_or_init(|| (value, self.counter(value)));
+        }
+        self
+    }
+
     pub(super) fn add_one(&self, value: &'static str) {
         for place in &self.counters {
             let (its_value, counter) = place.get_or_init(|| (value, self.counter(value)));
