@@ -14,10 +14,11 @@ use super::attempt::{Ended, Started};
 use crate::config::{HedgeAfter, HedgePolicy};
 use crate::counters::add_one;
 use crate::{Attempt, CallError, Classify, Sleep};
+use core::panic::AssertUnwindSafe;
 use core::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use std::panic::{self, AssertUnwindSafe};
+use std::panic;
 use std::pin::pin;
 
 /// When the next hedge comes, and how many may.
