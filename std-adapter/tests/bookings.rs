@@ -173,7 +173,11 @@ async fn t1_a_policy_that_changes_under_calls_that_wait_loses_nothing_and_lets_n
         }
         sleep(ms(500)).await;
         let policy = json!({ "max_wait": "1h", "max_retries": 0, "rate": { "limit": limit, "burst": burst } });
+        let before = booked(&executor);
         let changed = Arc::new(executor.with_policy(plain(policy)));
+        if burst == 1 {
+            assert_eq!(booked(&changed), before, "what is booked stays booked");
+        }
         let mut newcomers = Vec::new();
         for _ in 0..100 {
             newcomers.push(plain_call(&changed).await);
