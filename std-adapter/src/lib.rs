@@ -53,6 +53,8 @@ pub mod schema;
 mod sleep;
 #[cfg(feature = "state-file")]
 pub mod state_file;
+mod status;
+pub mod telemetry;
 pub mod testing;
 mod tool;
 mod tool_error;
@@ -66,7 +68,7 @@ pub use clock::{ManualClock, StdClock, TokioClock, TscClock};
 pub use config::{ConfigError, ConfigErrors, DurationText, Policy, PolicyConfig, RateText, RegistryConfig, ToolConfig};
 pub use counters::CounterSnapshot;
 pub use executor::{Execution, Executor, FailedAttempt, KeyedExecutor, PartsSnapshot, PartsState, Stopped};
-pub use fusebox_core::{Clock, Forced, Instant, Part, Priority, RetryBudgetSnapshot, Wait};
+pub use fusebox_core::{Cause, Clock, Forced, Instant, Part, Priority, RetryBudgetSnapshot, Wait};
 pub use idempotency::IdempotencyKey;
 pub use options::CallOptions;
 pub use refusal::{Refusal, Scope};
@@ -79,6 +81,8 @@ pub use rules::{Decision, Rule, Rules, Verdict};
 #[cfg(feature = "json-schema")]
 pub use schema::{Schema, SchemaError, Violation, Violations};
 pub use sleep::Sleep;
+pub use status::Status;
+pub use telemetry::{Event, EventKind, EventStream, GivenUp, Missed};
 pub use tool::{BoxFuture, Tool, Typed, WithAttempt, typed, with_attempt};
 pub use tool_error::{Classify, RetryHint, ToolError};
 

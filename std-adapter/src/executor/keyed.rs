@@ -174,16 +174,17 @@ impl<C: Sleep + Clone> KeyedExecutor<C> {
     {
         // held until the call has ended, so that its circuit is not forgotten meanwhile
         let entry = self.keys.get(key, self.whole.clock.now());
-        self.executor(&entry).run(options, tool).await
+        self.executor(&entry, entry.shared_key()).run(options, tool).await
     }
 
-    /// The executor of one key.
-    fn executor(&self, limiter: &Arc<Limiter>) -> Executor<C> {
+    /// The executor of one key, or of those that share a circuit.
+    fn executor(&self, limiter: &Arc<Limiter>, key: Option<&Arc<str>>) -> Executor<C> {
         let newest = self.keys.keeper().policy.load();
         if !Arc::ptr_eq(&limiter.policy(), &newest) {
             limiter.change_policy(Arc::clone(&newest), self.whole.clock.now());
         }
-        Executor { own: Arc::clone(limiter), above: Arc::clone(&self.above), ..self.whole.clone() }
+        let own = Arc::clone(limiter);
+        Executor { own, above: Arc::clone(&self.above), key: key.map(Arc::clone), ..self.whole.clone() }
     }
 
     /// What all keys share.

@@ -3,13 +3,12 @@
 use super::checks::Checks;
 use super::plan::{Circuits, Plan};
 use super::state::ToolState;
-use crate::counters::add_one;
 use crate::executor::{Limiter, Remembered};
+use crate::telemetry::{Ending, Failure, Hub, Telemetry};
 use crate::tool::Tool;
 use crate::{
     CallError, CallOptions, Decision, Execution, Executor, KeyedExecutor, Policy, Rules, Scope, Sleep, ToolError,
 };
-use core::sync::atomic::AtomicU64;
 use core::time::Duration;
 use serde_json::Value;
 use std::sync::Arc;
@@ -43,17 +42,20 @@ impl<C: Sleep + Clone> Entry<C> {
         rules: Arc<Rules>,
         before: Option<&Self>,
         remembers: Option<(ToolState, Duration)>,
+        hub: &Hub,
         clock: &C,
     ) -> Self {
         let Plan { circuits, above, checks, capabilities, fallback, description, args } = plan;
-        let executor = |policy: Policy| match (before, &remembers) {
-            (Some(before), _) => before.executor().with_policy(policy),
-            (None, Some((state, passed))) => {
-                let limits = Arc::new(policy.limits);
-                let own = Limiter::restored(Scope::Own, limits, clock.now(), &state.own, *passed);
-                Executor::with_limiter(policy, own, clock.clone())
+        let executor = |policy: Policy| {
+            if let Some(before) = before {
+                return before.executor().with_policy(policy);
             }
-            (None, None) => Executor::with_clock(policy, clock.clone()),
+            let limits = Arc::new(policy.limits);
+            let own = match &remembers {
+                Some((state, passed)) => Limiter::restored(Scope::Own, limits, clock.now(), &state.own, *passed),
+                None => Limiter::new(Scope::Own, limits),
+            };
+            Executor::with_limiter(policy, own, Telemetry::new(Arc::clone(&name), hub.clone()), clock.clone())
         };
         let calls = match circuits {
             Circuits::One(policy) => Calls::One(executor(policy).under(above)),
@@ -72,9 +74,11 @@ impl<C: Sleep + Clone> Entry<C> {
 
     /// Makes a call, if the caller may make it and its arguments are right.
     pub(super) async fn execute(&self, args: &Value, options: &CallOptions) -> Execution<Value, ToolError> {
-        if let Err((error, counter)) = self.let_through(args, options) {
-            add_one(&self.executor().record().calls);
-            add_one(counter);
+        if let Err(error) = self.let_through(args, options) {
+            let telemetry = self.executor().telemetry();
+            let span = telemetry.call_started();
+            let ending = Ending { attempts: 0, elapsed: Duration::ZERO, failure: Some(Failure::from(&error)) };
+            telemetry.call_ended(&span, &ending, self.executor().clock().now());
             return Execution::never_made(error);
         }
         let attempt = async |attempt| self.checks.checked(self.tool.call(args, attempt).await?);
@@ -86,21 +90,18 @@ impl<C: Sleep + Clone> Entry<C> {
         }
     }
 
-    /// Whether a call may reach the tool's circuit; if not, why, and where that is counted.
-    fn let_through(&self, args: &Value, options: &CallOptions) -> Result<(), (CallError<ToolError>, &AtomicU64)> {
-        let counters = self.executor().record();
+    /// Whether a call may reach the tool's circuit; if not, why.
+    fn let_through(&self, args: &Value, options: &CallOptions) -> Result<(), CallError<ToolError>> {
         let verdict = self.rules.decide(options.role.as_deref(), &self.capabilities);
         match verdict.decision {
             Decision::Allow => {}
             Decision::NeedsApproval if options.approved => {}
-            Decision::NeedsApproval => {
-                return Err((CallError::NeedsApproval(verdict.to_string()), &counters.denied));
-            }
-            Decision::Deny => return Err((CallError::Denied(verdict.to_string()), &counters.denied)),
+            Decision::NeedsApproval => return Err(CallError::NeedsApproval(verdict.to_string())),
+            Decision::Deny => return Err(CallError::Denied(verdict.to_string())),
         }
         match self.checks.problems_of_args(args) {
             None => Ok(()),
-            Some(problems) => Err((CallError::InvalidArgs(problems), &counters.invalid_args)),
+            Some(problems) => Err(CallError::InvalidArgs(problems)),
         }
     }
 
@@ -116,8 +117,9 @@ impl<C: Sleep + Clone> Entry<C> {
     }
 
     /// A call was answered by the fallback.
-    pub(super) fn count_fallback(&self) {
-        add_one(&self.executor().record().fallbacks);
+    pub(super) fn fell_back(&self, error: &CallError<ToolError>) {
+        let Failure { kind, .. } = Failure::from(error);
+        self.executor().telemetry().fell_back(kind, self.executor().clock().now());
     }
 
     /// The executor, of all keys together where circuits are keyed.

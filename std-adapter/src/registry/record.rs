@@ -7,6 +7,7 @@ use super::state::{RegistryState, Restored};
 use super::{Applied, RegistryError};
 use crate::config::{ConfigErrors, MOST_GROUPS, RegistryConfig, SharedLimitsConfig, ToolConfig, member};
 use crate::executor::{Limiter, MOST_LIMITERS};
+use crate::telemetry::{EventKind, Hub};
 use crate::tool::Tool;
 use crate::{ConfigError, PolicyConfig, Rules, Scope, Sleep};
 use core::time::Duration;
@@ -32,6 +33,8 @@ pub(super) struct Record<C: Sleep> {
     all: Arc<Limiter>,
     groups: BTreeMap<String, Arc<Limiter>>,
     rules: Arc<Rules>,
+    /// Where tools report to.
+    hub: Hub,
     /// What tools and groups that there are not yet remember from before a restart.
     restored: Restored,
 }
@@ -55,6 +58,7 @@ impl<C: Sleep + Clone> Record<C> {
             all: Arc::new(Limiter::new(Scope::Shared("registry".into()), Arc::new(unlimited))),
             groups: BTreeMap::new(),
             rules: Arc::default(),
+            hub: Hub::default(),
             restored: Restored::default(),
         })
     }
@@ -84,11 +88,13 @@ impl<C: Sleep + Clone> Record<C> {
         });
         let plan = plan.map_err(RegistryError::Config)?;
 
-        let old = before.as_ref().and_then(|slot| slot.entry());
+        let kind = if before.is_some() { EventKind::ToolReplaced } else { EventKind::ToolRegistered };
+        let old = before.as_ref().map(|slot| slot.entry());
         let rules = Arc::clone(&self.rules);
         let key: Arc<str> = name.into();
         let remembers = self.restored.state.tools.remove(name).map(|state| (state, self.restored.passed(clock.now())));
-        let entry = Entry::new(Arc::clone(&key), Arc::clone(&tool), plan, rules, old.as_deref(), remembers, clock);
+        let entry =
+            Entry::new(Arc::clone(&key), Arc::clone(&tool), plan, rules, old.as_deref(), remembers, &self.hub, clock);
         let slot = match before {
             Some(slot) => {
                 slot.put(entry);
@@ -96,21 +102,33 @@ impl<C: Sleep + Clone> Record<C> {
             }
             None => Arc::new(Slot::new(Arc::clone(&key), entry)),
         };
+        self.hub.changed(Some(&key), kind, clock.now());
         self.tools.insert(key, Registered { tool, config, slot: Arc::clone(&slot) });
         Ok(slot)
     }
 
     /// Removes a tool with its state, and says whether there was one.
-    pub(super) fn remove(&mut self, name: &str) -> bool {
+    pub(super) fn remove(&mut self, name: &str, clock: &C) -> bool {
         let removed = self.tools.remove(name);
-        if let Some(registered) = &removed {
-            registered.slot.clear();
+        if let Some(Registered { slot, .. }) = &removed {
+            slot.remove();
+            self.hub.changed(Some(&slot.name), EventKind::ToolRemoved, clock.now());
         }
         removed.is_some()
     }
 
     /// Puts a configuration in force, all of it or, where anything in it is not allowed, nothing.
     pub(super) fn apply(&mut self, config: &RegistryConfig, clock: &C) -> Result<Applied, ConfigErrors> {
+        let applied = self.put_in_force(config, clock);
+        let kind = match &applied {
+            Ok(_) => EventKind::ConfigApplied,
+            Err(errors) => EventKind::ConfigRefused { why: errors.to_string().into() },
+        };
+        self.hub.changed(None, kind, clock.now());
+        applied
+    }
+
+    fn put_in_force(&mut self, config: &RegistryConfig, clock: &C) -> Result<Applied, ConfigErrors> {
         config.check()?;
         let registered = self.tools.iter().map(|(name, tool)| (&**name, &tool.config));
         let merged = self.merged(config, registered);
@@ -160,7 +178,16 @@ impl<C: Sleep + Clone> Record<C> {
             let Some(Registered { tool, slot, .. }) = self.tools.get(&name) else { continue };
             let before = slot.entry();
             let rules = Arc::clone(&self.rules);
-            slot.put(Entry::new(Arc::clone(&name), Arc::clone(tool), plan, rules, before.as_deref(), None, clock));
+            slot.put(Entry::new(
+                Arc::clone(&name),
+                Arc::clone(tool),
+                plan,
+                rules,
+                Some(&before),
+                None,
+                &self.hub,
+                clock,
+            ));
         }
         let unregistered = config.tools.keys().filter(|name| !self.tools.contains_key(name.as_str()));
         Ok(Applied { unregistered: unregistered.cloned().collect() })
@@ -182,13 +209,13 @@ impl<C: Sleep + Clone> Record<C> {
             let Ok(plan) = Plan::new(name, config, &merged, |names| above(all, &self.groups, names)) else { continue };
             let remembers = self.restored.state.tools.remove(&**name).map(|state| (state, age));
             let rules = Arc::clone(&self.rules);
-            slot.put(Entry::new(Arc::clone(name), Arc::clone(tool), plan, rules, None, remembers, clock));
+            slot.put(Entry::new(Arc::clone(name), Arc::clone(tool), plan, rules, None, remembers, &self.hub, clock));
         }
     }
 
     /// What the circuits of all tools and groups remember across a restart.
     pub(super) fn state(&self, now: Instant) -> RegistryState {
-        let tools = self.tools.iter().filter_map(|(name, tool)| Some((name.to_string(), tool.slot.entry()?.state())));
+        let tools = self.tools.iter().map(|(name, tool)| (name.to_string(), tool.slot.entry().state()));
         RegistryState {
             limits: self.all.state(now),
             groups: self.groups.iter().map(|(name, group)| (name.clone(), group.state(now))).collect(),
@@ -206,6 +233,11 @@ impl<C: Sleep + Clone> Record<C> {
             }
         }
         names
+    }
+
+    /// Where tools report to.
+    pub(super) const fn hub(&self) -> &Hub {
+        &self.hub
     }
 
     /// The configuration in force: what was applied, on top of what the program gave.

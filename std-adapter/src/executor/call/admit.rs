@@ -111,7 +111,7 @@ impl<'a, C: Sleep> Call<'a, C> {
             };
             match answer {
                 Ok((held, transition)) => {
-                    executor.shared.counters.count_transition(transition);
+                    executor.report(transition, self.now);
                     admitted.hold(limiter, held);
                 }
                 Err(rejection) => {

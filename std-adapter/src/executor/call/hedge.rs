@@ -12,7 +12,7 @@ use super::super::retry::Retry;
 use super::Call;
 use super::attempt::{Ended, Started};
 use crate::config::{HedgeAfter, HedgePolicy};
-use crate::counters::add_one;
+use crate::telemetry::Reason;
 use crate::{Attempt, CallError, Classify, Sleep};
 use core::panic::AssertUnwindSafe;
 use core::time::Duration;
@@ -62,7 +62,8 @@ impl<'a, C: Sleep> Call<'a, C> {
         let executor = self.executor;
         let mut last = None;
         let mut attempts = FuturesUnordered::new();
-        let (started, attempt) = self.begin(admitted);
+        let reason = if self.attempts == 0 { Reason::First } else { Reason::Retry };
+        let (started, attempt) = self.begin(admitted, reason);
         attempts.push(run(started, called(tool, attempt)));
         loop {
             let due = async {
@@ -90,7 +91,7 @@ impl<'a, C: Sleep> Call<'a, C> {
                 None => match self.admit_hedge() {
                     Some(admitted) => {
                         left -= 1;
-                        let (started, attempt) = self.begin(admitted);
+                        let (started, attempt) = self.begin(admitted, Reason::Hedge);
                         attempts.push(run(started, called(tool, attempt)));
                     }
                     None => left = 0,
@@ -105,7 +106,6 @@ impl<'a, C: Sleep> Call<'a, C> {
         let retry = Retry::withdraw(self.executor, self.now)?;
         let admitted = self.ask(&Bookings::new(self.executor)).ok()?;
         retry.made();
-        add_one(&self.executor.shared.counters.hedges);
         Some(admitted)
     }
 }
@@ -130,7 +130,7 @@ async fn run<'a, C: Sleep, T, E, Fut>(started: Started<'a, C>, running: Fut) -> 
 where
     Fut: Future<Output = Result<T, E>>,
 {
-    let running = pin!(started.inside().run(running));
+    let running = pin!(started.surround(running));
     let ended = started.run(running).await;
     (started, ended)
 }

@@ -13,6 +13,8 @@ impl<C: Sleep> Call<'_, C> {
     pub(in super::super) async fn pause<E: Classify>(&mut self, error: &CallError<E>) -> Result<(), Stopped> {
         let delay = self.delay(error)?;
         self.retry = Some(Retry::withdraw(self.executor, self.now).ok_or(Stopped::RetryBudget)?);
+        let next = self.attempts.saturating_add(1);
+        self.executor.shared.telemetry.retry_scheduled(next, delay, self.now);
         let bounds = Bounds::new(&self.executor.clock, Some(delay), self.options.cancel.as_ref());
         let ended = bounds.run(core::future::pending::<()>()).await;
         self.now = self.executor.clock.now();
