@@ -1,12 +1,12 @@
 //! Calls on smol instead of tokio: all that an executor asks of its runtime is a clock that can be waited for.
 
+use core::time::Duration;
 use fusebox::{
     Attempt, CallError, Clock, ErrorCategory, Executor, Instant, Policy, PolicyConfig, Sleep, StdClock, ToolError,
 };
 use futures_util::FutureExt;
 use futures_util::future::Map;
 use smol::Timer;
-use std::time::Duration;
 
 /// The system's clock, waited for on smol's timer.
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +26,7 @@ impl Sleep for SmolClock {
     }
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> Result<(), Box<dyn core::error::Error>> {
     let config: PolicyConfig = toml::from_str(
         r#"
         timeout = "50ms"
@@ -41,7 +41,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     smol::block_on(async {
         // the first attempt hangs and is stopped, the second one answers
         let answer = executor.call(async |attempt: Attempt| match attempt.number {
-            1 => std::future::pending().await,
+            1 => core::future::pending().await,
             number => Ok::<_, ToolError>(number),
         });
         assert_eq!(answer.await?, 2);

@@ -34,7 +34,7 @@
 //!
 //! **Hedging.** Where the policy hedges, an attempt that takes long gets another one beside it, and the first output ends
 //! the call; the rest are dropped, which gives back what they hold. A hedge is an attempt: it has its own number and
-//! timeout, passes all limiters, is paid from the retry budget, and counts as a retry. Where a limiter or the budget
+//! timeout, passes all limiters, and is paid from the retry budget. Where a limiter or the budget
 //! refuses it there is none, and nobody waits. An attempt that fails waits for the others if its error can be retried, and
 //! ends the call if not. Then comes a retry as ever: while the attempts made, hedges among them, are no more than
 //! `max_retries`. So a call makes at most 1 + `max_retries` + `max` attempts. Calls made within one that is hedged or

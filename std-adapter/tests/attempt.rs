@@ -173,7 +173,7 @@ async fn a_registered_tool_can_look_at_its_attempt() {
         let left = attempt.time_left.expect("there is a deadline").as_millis();
         Ok(json!([args, attempt.number, u64::try_from(left).unwrap()]))
     });
-    registry.register_with("look", tool, &config(json!({ "deadline": "2s" }))).unwrap();
+    registry.register_with("look", tool, config(json!({ "deadline": "2s" }))).unwrap();
     assert_eq!(registry.call("look", &json!("here")).await.unwrap(), json!(["here", 1, 2_000]));
 }
 

@@ -75,42 +75,37 @@ async fn a_call_of_high_priority_waits_behind_those_that_have_booked() {
     assert_ends(critical.await.unwrap(), 2_100);
 }
 
-/// How a call that waits in line gives up.
-#[derive(Clone, Copy, Debug)]
-enum GivesUp {
-    Drop,
-    Token,
-    Deadline,
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_call_that_gives_up_its_place_gives_its_tokens_back() {
-    for how in [GivesUp::Drop, GivesUp::Token, GivesUp::Deadline] {
-        // behind the bulkhead, so that a call with a ready booking can still have to wait
-        let executor = line(json!({ "bulkhead": { "max_in_flight": 1 } }));
-        let busy = call(&executor, CallOptions::default(), 5_000).await;
+    for dropped in [true, false] {
+        let executor = line(json!({}));
+        assert_ends(plain_call(&executor).await.await.unwrap(), 0);
         sleep(ms(500)).await;
-        let before = executor.snapshot().tokens.expect("there is a bucket");
+        let before = executor.snapshot();
         let cancel = CancellationToken::new();
-        let options = CallOptions {
-            cancel: Some(cancel.clone()),
-            deadline: matches!(how, GivesUp::Deadline).then_some(ms(2_500)),
-            ..CallOptions::default()
-        };
-        let waiting = call(&executor, options, 0).await;
-        match how {
-            GivesUp::Drop => waiting.abort(),
-            GivesUp::Token => cancel.cancel(),
-            GivesUp::Deadline => sleep(ms(2_500)).await,
+        let waiting = call(&executor, CallOptions { cancel: Some(cancel.clone()), ..CallOptions::default() }, 0).await;
+        assert_eq!(booked(&executor), Some(Tokens::milli(500)));
+        if dropped {
+            waiting.abort()
+        } else {
+            cancel.cancel()
         }
         let ended = waiting.await;
         assert!(ended.is_err() || ended.is_ok_and(|(_, execution)| execution.result.is_err()));
-        let refilled = if matches!(how, GivesUp::Deadline) { Tokens::ONE } else { before };
-        assert_eq!(executor.snapshot().tokens, Some(refilled), "{how:?}");
-        assert_eq!(booked(&executor), Some(Tokens::ZERO), "{how:?}");
-        assert_ends(busy.await.unwrap(), 5_000);
+        assert_eq!(executor.snapshot(), before);
         assert_balanced(&executor.counters(), 0);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_ends_with_the_deadline_and_leaves_nothing_booked() {
+    let executor = line(json!({ "bulkhead": { "max_in_flight": 1 } }));
+    let busy = call(&executor, CallOptions::default(), 5_000).await;
+    let options = CallOptions { deadline: Some(ms(2_500)), ..CallOptions::default() };
+    let (elapsed, execution) = call(&executor, options, 0).await.await.unwrap();
+    assert!(execution.result.is_err());
+    assert_eq!((elapsed, booked(&executor)), (ms(2_500), Some(Tokens::ZERO)));
+    assert_ends(busy.await.unwrap(), 5_000);
 }
 
 #[tokio::test(start_paused = true)]
@@ -173,7 +168,11 @@ async fn t1_a_policy_that_changes_under_calls_that_wait_loses_nothing_and_lets_n
         }
         sleep(ms(500)).await;
         let policy = json!({ "max_wait": "1h", "max_retries": 0, "rate": { "limit": limit, "burst": burst } });
+        let before = booked(&executor);
         let changed = Arc::new(executor.with_policy(plain(policy)));
+        if burst == 1 {
+            assert_eq!(booked(&changed), before, "what is booked stays booked");
+        }
         let mut newcomers = Vec::new();
         for _ in 0..100 {
             newcomers.push(plain_call(&changed).await);

@@ -175,7 +175,9 @@ fn a_call_that_is_dropped_leaves_no_timer_behind() {
     on_another_runtime(async |clock| {
         let executor = executor(json!({ "idle_timeout": "1s", "hedge": { "delay": "2s" } }), &clock);
         let mut call = Box::pin(executor.call(async |_| pending::<Result<(), ToolError>>().await));
-        poll_fn(|cx| Poll::Ready(assert!(call.as_mut().poll(cx).is_pending()))).await;
+        assert!(poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx))).await.is_pending());
         assert!(!clock.0.waiting.borrow().is_empty());
+        drop(call);
+        assert!(clock.0.waiting.borrow().is_empty());
     });
 }

@@ -268,7 +268,7 @@ async fn a_refusal_says_in_data_which_part_it_was() {
     let registry = Registry::new();
     let policy = json!({ "rate": { "adaptive": { "enabled": true } }, "max_retries": 0 });
     let busy = async |_: Value| Err(error(ErrorCategory::RateLimit).with_retry_after(ms(1_000)));
-    registry.register_with("busy", busy, &config(policy)).unwrap();
+    registry.register_with("busy", busy, config(policy)).unwrap();
     let result = registry.run("busy", &json!({}), &CallOptions::default()).await;
     assert_eq!(result.error.and_then(|error| error.by), None, "the tool itself");
     let result = registry.run("busy", &json!({}), &CallOptions::default()).await;

@@ -34,7 +34,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// One dependency with a circuit for each host, tenant or other key that its calls name: a key that fails opens its own
-/// breaker only. See the [module documentation](self).
+/// breaker only.
 ///
 /// The rate limit, the bulkhead and the retry budget of the policy are those of all keys together; its breaker is what
 /// each key's breaker has where its own configuration says nothing. Circuits are remembered for a bounded number of keys.
