@@ -86,9 +86,9 @@ async fn a_call_that_gives_up_its_place_gives_its_tokens_back() {
         let waiting = call(&executor, CallOptions { cancel: Some(cancel.clone()), ..CallOptions::default() }, 0).await;
         assert_eq!(booked(&executor), Some(Tokens::milli(500)));
         if dropped {
-            waiting.abort()
+            waiting.abort();
         } else {
-            cancel.cancel()
+            cancel.cancel();
         }
         let ended = waiting.await;
         assert!(ended.is_err() || ended.is_ok_and(|(_, execution)| execution.result.is_err()));

@@ -45,7 +45,7 @@ async fn a_name_is_taken_once_and_never_empty() {
         RegistryError::NameTaken("search".to_owned())
     );
     assert_eq!(registry.register("", answers("none")).unwrap_err(), RegistryError::EmptyName);
-    assert_eq!(registry.replace("", answers("none"), &PolicyConfig::default()).unwrap_err(), RegistryError::EmptyName);
+    assert_eq!(registry.replace("", answers("none"), PolicyConfig::default()).unwrap_err(), RegistryError::EmptyName);
     assert_eq!(registry.call("search", &Value::Null).await.expect("it succeeds"), json!("first"));
     assert_eq!(registry.snapshot().len(), 1);
 }
@@ -101,7 +101,7 @@ async fn r1_a_replaced_tool_keeps_its_state_and_its_counters() {
 #[tokio::test(start_paused = true)]
 async fn replacing_a_name_that_is_free_adds_the_tool() {
     let registry = registry();
-    registry.replace("search", answers("page"), &PolicyConfig::default()).expect("in range");
+    registry.replace("search", answers("page"), PolicyConfig::default()).expect("in range");
     assert_eq!(registry.call("search", &Value::Null).await.expect("it succeeds"), json!("page"));
 }
 
@@ -120,7 +120,7 @@ async fn calls_under_way_end_with_the_tool_that_they_began_with() {
         })
         .collect();
     tokio::task::yield_now().await;
-    registry.replace("search", answers("new"), &PolicyConfig::default()).expect("in range");
+    registry.replace("search", answers("new"), PolicyConfig::default()).expect("in range");
     assert!(registry.remove("search"));
     for call in under_way {
         assert_eq!(call.await.unwrap().expect("it succeeds"), json!("old"));
@@ -210,7 +210,7 @@ async fn a_snapshot_is_sorted_by_name_and_can_be_read_back() {
         registry.register_with(name, fails(ErrorCategory::Network), &policy).expect("the name is free");
     }
     registry.call("mid", &Value::Null).await.expect_err("it fails");
-    registry.replace("zeta", answers("page"), &config(json!({ "breaker": { "enabled": false } }))).expect("in range");
+    registry.replace("zeta", answers("page"), config(json!({ "breaker": { "enabled": false } }))).expect("in range");
     let snapshot = registry.snapshot();
     let names: Vec<_> = snapshot.iter().map(|tool| tool.name.as_str()).collect();
     assert_eq!(names, ["alpha", "mid", "zeta", "\u{e9}"]);
@@ -256,7 +256,7 @@ fn edits_from_many_threads_lose_nothing() {
                 for tool in 0..TOOLS {
                     let name = format!("{editor}/{tool}");
                     registry.register(&name, answers("a")).expect("the name is free");
-                    registry.replace(&name, answers("b"), &PolicyConfig::default()).expect("in range");
+                    registry.replace(&name, answers("b"), PolicyConfig::default()).expect("in range");
                     if tool % 2 == 1 {
                         assert!(registry.remove(&name));
                     }
@@ -301,8 +301,8 @@ fn each_call_has_one_result_while_its_tool_is_replaced_and_removed() {
     std::thread::scope(|threads| {
         threads.spawn(|| {
             while !done.load(Ordering::Relaxed) {
-                registry.replace("comes and goes", counting(), &PolicyConfig::default()).expect("in range");
-                registry.replace("stays", answers("1"), &PolicyConfig::default()).expect("in range");
+                registry.replace("comes and goes", counting(), PolicyConfig::default()).expect("in range");
+                registry.replace("stays", answers("1"), PolicyConfig::default()).expect("in range");
                 registry.remove("comes and goes");
             }
         });
@@ -376,7 +376,7 @@ async fn a_tool_whose_probe_is_out_returns_when_the_probe_is_written_off() {
     let categories = json!({ "PolicyViolation": { "trips": true } });
     let mut policy = policy;
     policy["categories"] = categories;
-    let handle = registry.register_with("t", tool, &config(policy)).expect("the name is free");
+    let handle = registry.register_with("t", tool, config(policy)).expect("the name is free");
     handle.call(&json!(true)).await.expect_err("it fails");
     tokio::time::advance(ms(5_000)).await;
     let args = json!(false);

@@ -1,25 +1,4 @@
 //! `RegistryState`: what a registry's circuits remember across a restart of the process.
-//!
-//! ```
-//! use fusebox::{ErrorCategory, PolicyConfig, Registry, RegistryState, ToolError};
-//! use serde_json::json;
-//! use std::time::Duration;
-//!
-//! # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
-//! let policy: PolicyConfig = serde_json::from_value(json!({ "breaker": { "consecutive_failures": 1 } }))?;
-//! let down = async |_| Err(ToolError::new(ErrorCategory::ServiceUnavailable, "maintenance"));
-//! let before = Registry::new();
-//! before.register_with("search", down, &policy)?.call(&json!({})).await.unwrap_err();
-//! let saved = serde_json::to_string(&before.state())?;
-//!
-//! let state: RegistryState = serde_json::from_str(&saved)?;
-//! let after = Registry::new();
-//! after.restore(&state, Duration::from_secs(1)); // it was saved a second ago
-//! after.register_with("search", down, &policy)?;
-//! assert!(after.call("search", &json!({})).await.unwrap_err().refusal().is_some(), "its breaker is still open");
-//! # Ok::<(), Box<dyn std::error::Error>>(()) })?;
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
 
 use super::entry::Past;
 use crate::config::LimitPolicy;
@@ -31,8 +10,28 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// What a registry's circuits remember across a restart of the process, by the names of tools, groups and keys. See the
-/// [module documentation](self).
+/// What a registry's circuits remember across a restart of the process, by the names of tools, groups and keys.
+///
+/// ```
+/// use fusebox::{ErrorCategory, PolicyConfig, Registry, RegistryState, ToolError};
+/// use serde_json::json;
+/// use std::time::Duration;
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+/// let policy: PolicyConfig = serde_json::from_value(json!({ "breaker": { "consecutive_failures": 1 } }))?;
+/// let down = async |_| Err(ToolError::new(ErrorCategory::ServiceUnavailable, "maintenance"));
+/// let before = Registry::new();
+/// before.register_with("search", down, &policy)?.call(&json!({})).await.unwrap_err();
+/// let saved = serde_json::to_string(&before.state())?;
+///
+/// let state: RegistryState = serde_json::from_str(&saved)?;
+/// let after = Registry::new();
+/// after.restore(&state, Duration::from_secs(1)); // it was saved a second ago
+/// after.register_with("search", down, &policy)?;
+/// assert!(after.call("search", &json!({})).await.unwrap_err().refusal().is_some(), "its breaker is still open");
+/// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// It is plain data without any reading of a clock: times are what was left of them. Calls under way are not in it.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
