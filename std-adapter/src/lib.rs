@@ -21,15 +21,31 @@
 //!
 //! | type | what it is for |
 //! |---|---|
-//! | [`Registry`] | named tools, JSON in and out, each under its own policy |
+//! | [`Registry`], [`Handle`] | named tools, JSON in and out, each under its own policy |
 //! | [`Executor`] | one dependency under one policy, generic in output and error |
+//! | [`KeyedExecutor`] | the same with a circuit for each host, tenant or other key |
 //! | [`PolicyConfig`], [`Policy`] | the policy as a person writes it, and checked |
+//! | [`RegistryConfig`] | all of a registry in one configuration: limits, groups, tools, rules |
 //! | [`ErrorCategory`], [`Classify`] | what kind of error ended an attempt, and what follows from it |
 //! | [`Rules`] | who may call what |
 //! | [`CallError`], [`CallResult`] | how a call ended, as an error and as data |
-//! | [`TokioClock`], [`StdClock`], [`TscClock`], [`ManualClock`] | where the time comes from |
+//! | [`EventStream`], [`Status`], [`telemetry`] | what happens and how things stand |
+//! | [`TokioClock`], [`StdClock`], [`TscClock`], [`ManualClock`], [`Sleep`] | where the time comes from, and how it is waited for |
+//! | [`testing`] | tools that fail as planned, and assertions, for your tests |
 //!
 //! The decisions themselves (breaker, bucket, bulkhead) are made by [`fusebox_core`].
+//!
+//! # Features
+//!
+//! None is on by default, and none changes behaviour: each adds something.
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `config-file` | `config_file`: a registry's configuration from TOML, overrides by environment variables, a JSON Schema of it, a watcher |
+//! | `json-schema` | JSON Schemas for the arguments and outputs of tools, in `schema` |
+//! | `metrics` | metrics through the facade of that name, see [`telemetry`] |
+//! | `state-file` | `state_file`: a state that survives a restart |
+//! | `tower` | `tower`: layers for services that are not tools |
 
 mod attempt;
 mod call_error;
