@@ -40,6 +40,14 @@ impl<'a, C: Sleep> Admitted<'a, C> {
         self.held.iter_mut().for_each(|(_, held)| held.spend());
     }
 
+    /// Takes the admission back, since a limiter further in has refused. Tokens that were booked stay booked: given back
+    /// here, they would be there twice.
+    pub(super) fn undo(mut self, bookings: &Bookings<'a, C>, now: Instant) {
+        let booked = self.held.iter_mut().filter(|(limiter, _)| bookings.at(limiter).is_some());
+        booked.for_each(|(_, held)| held.spend());
+        self.end(Outcome::Cancelled, now);
+    }
+
     pub(super) fn settle(mut self, outcome: Outcome, now: Instant) {
         self.end(outcome, now);
     }

@@ -12,7 +12,7 @@ use crate::Sleep;
 use core::mem;
 use core::ptr;
 use core::time::Duration;
-use fusebox_core::{Outcome, Part, Rejection, Wait};
+use fusebox_core::{Part, Rejection, Wait};
 use std::pin::pin;
 
 /// Why an admission was not granted now.
@@ -115,7 +115,7 @@ impl<'a, C: Sleep> Call<'a, C> {
                     admitted.hold(limiter, held);
                 }
                 Err(rejection) => {
-                    admitted.settle(Outcome::Cancelled, self.now);
+                    admitted.undo(bookings, self.now);
                     limiter.announce_room(self.now); // what it took and gave back has looked taken meanwhile
                     return Err(Denied::By(limiter, rejection));
                 }
