@@ -278,9 +278,10 @@ async fn a_call_dropped_at_any_poll_leaves_every_limiter_as_it_was() {
         let registry = registry(json!({
             "limits": slow, "groups": { "web": slow },
             "defaults": { "max_wait": "1h" },
-            "tools": { "a": { "policy": { "rate": { "enabled": true, "limit": "1/2s", "burst": 1 } } } },
+            "tools": { "a": { "policy": { "rate": { "enabled": true, "limit": "1/10s", "burst": 1 } } } },
         }));
         // takes all tokens, and for a while the slots
+        let begun = Instant::now();
         let before = spawn(&registry, "a", 500).await;
         let args = json!(10);
         let mut call = Box::pin(registry.call("a", &args));
@@ -298,7 +299,7 @@ async fn a_call_dropped_at_any_poll_leaves_every_limiter_as_it_was() {
         drop(call);
         waits += 1;
         let _ = before.await.unwrap();
-        tokio::time::sleep(ms(3_000)).await;
+        tokio::time::sleep_until(begun + ms(11_000)).await; // all that was taken before has flowed in again
         let fresh: Vec<_> = registry.snapshot().iter().map(|tool| (tool.tokens, tool.in_flight)).collect();
         assert_eq!(fresh, [(Some(1.0), 0), (None, 0), (None, 0)], "after {polls} polls");
         let state = state_of(&registry);
