@@ -130,6 +130,30 @@ async fn of_too_many_keys_only_those_are_forgotten_whose_circuits_are_as_new() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn calls_wait_in_line_for_the_tokens_of_their_key() {
+    let rate = json!({ "limit": "1/s", "burst": 1 });
+    let (_registry, handle) = registry(json!({ "max_wait": "10s" }), json!({ "rate": rate }));
+    call(&handle, "a", json!(0)).await.expect("the first token");
+    let begun = tokio::time::Instant::now();
+    let waiting = [(); 3].map(|()| {
+        let handle = handle.clone();
+        tokio::spawn(async move { call(&handle, "a", json!(0)).await.map(|_| begun.elapsed()) })
+    });
+    tokio::task::yield_now().await;
+    call(&handle, "b", json!(0)).await.expect("another key has its own");
+    tokio::time::sleep(ms(999)).await;
+    let options = CallOptions { deadline: Some(ms(1_500)), ..keyed("a") };
+    let execution = handle.execute(&json!(0), &options).await;
+    assert!(
+        matches!(execution.stopped, Some(Stopped::Rejected(_))),
+        "the next three tokens have somebody: {execution:?}"
+    );
+    for (call, millis) in waiting.into_iter().zip([1_000, 2_000, 3_000]) {
+        assert_eq!(call.await.unwrap().expect("it succeeds"), ms(millis));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_key_with_a_call_under_way_is_never_forgotten() {
     let (_registry, handle) = registry(json!({}), json!({ "max_keys": 1 }));
     let (args, options) = (json!(100), keyed("busy"));

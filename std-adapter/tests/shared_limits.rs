@@ -241,6 +241,33 @@ async fn calls_of_all_its_tools_get_a_groups_tokens_at_its_rate() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_newcomer_does_not_overtake_a_call_that_waits_for_shared_tokens() {
+    let rate = json!({ "rate": { "limit": "1/s", "burst": 1 } });
+    for scope in ["web", "registry"] {
+        let registry = registry(json!({
+            "limits": if scope == "registry" { rate.clone() } else { json!({}) },
+            "groups": { "web": if scope == "web" { rate.clone() } else { json!({}) } },
+            "tools": { "a": { "policy": { "max_wait": "10s" } } },
+        }));
+        registry.call("b", &json!(0)).await.expect("the first token");
+        let waiting = [spawn(&registry, "a", 0).await, spawn(&registry, "a", 0).await];
+        let gives_up = spawn(&registry, "a", 0).await;
+        for _ in 0..4 {
+            tokio::time::sleep(ms(500)).await; // at the very time at which a token comes, too
+            let refusal = refusal(&registry, "b").await;
+            assert_eq!((refusal.by, refusal.scope), (Part::Bucket, shared(scope)), "all tokens have somebody");
+        }
+        for (call, millis) in waiting.into_iter().zip([1_000, 2_000]) {
+            assert_ends(call.await.unwrap(), millis);
+        }
+        gives_up.abort();
+        gives_up.await.expect_err("it was dropped while it waited");
+        tokio::time::sleep(ms(1_000)).await;
+        registry.call("b", &json!(0)).await.expect("it has left its token to the next");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_call_gives_up_waiting_for_a_group_after_max_wait_and_leaves_its_place_to_the_next() {
     let registry = registry(json!({
         "groups": { "web": { "bulkhead": { "max_in_flight": 1 } } },
