@@ -387,3 +387,28 @@ async fn a_tool_whose_probe_is_out_returns_when_the_probe_is_written_off() {
     drop(probe);
     assert_eq!(registry.available().names(), ["t"], "the probe has reported");
 }
+
+#[tokio::test(start_paused = true)]
+async fn calls_of_a_groups_tools_get_its_tokens_in_the_order_in_which_they_came() {
+    let registry = Registry::with_defaults(config(json!({ "rate": { "enabled": false }, "max_wait": "10s" }))).unwrap();
+    let config = json!({
+        "groups": { "web": { "rate": { "limit": "1/s", "burst": 2 } } },
+        "tools": { "a": { "groups": ["web"] }, "b": { "groups": ["web"] } }
+    });
+    registry.apply(&serde_json::from_value(config).unwrap()).unwrap();
+    let begun = tokio::time::Instant::now();
+    for name in ["a", "b"] {
+        registry.register(name, move |_| async move { Ok(json!(begun.elapsed().as_millis() as u64)) }).unwrap();
+    }
+    let mut calls = Vec::new();
+    // the second lacks a token, and the third has all that it needs
+    for (name, priority) in [("a", Priority::Normal), ("a", Priority::Low), ("b", Priority::Critical)] {
+        let options = CallOptions { priority, ..CallOptions::default() };
+        let registry = registry.clone();
+        calls.push(tokio::spawn(async move { registry.run(name, &Value::Null, &options).await.output }));
+        tokio::task::yield_now().await;
+    }
+    for (call, millis) in calls.into_iter().zip([0, 1_000, 1_100]) {
+        assert_eq!(call.await.unwrap(), Some(json!(millis)));
+    }
+}
