@@ -412,3 +412,25 @@ async fn calls_of_a_groups_tools_get_its_tokens_in_the_order_in_which_they_came(
         assert_eq!(call.await.unwrap(), Some(json!(millis)));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_tells_since_when_a_breaker_is_open_and_what_was_refused_and_failed_last() {
+    let registry = registry();
+    let policy = config(json!({
+        "max_retries": 0, "breaker": { "consecutive_failures": 1, "open_wait": "5s", "jitter": "none" }
+    }));
+    let handle = registry.register_with("search", fails(ErrorCategory::Network), policy).unwrap();
+    let diagnosis = |snapshot: ToolSnapshot| {
+        let breaker = snapshot.breaker.expect("the policy has one");
+        (breaker.open_for_ms, breaker.retry_after_ms, snapshot.last_refused_ms, snapshot.last_error)
+    };
+    assert_eq!(diagnosis(handle.snapshot()), (None, None, None, None));
+    handle.call(&Value::Null).await.expect_err("it fails, and opens");
+    tokio::time::advance(ms(2_000)).await;
+    handle.call(&Value::Null).await.expect_err("it is open");
+    tokio::time::advance(ms(500)).await;
+    let (open_for, left, refused, error) = diagnosis(handle.snapshot());
+    assert!(open_for.zip(left).is_some_and(|(since, left)| (5_000..=5_001).contains(&(since + left))));
+    assert!(open_for.is_some_and(|since| (2_500..=2_501).contains(&since)), "{open_for:?}");
+    assert_eq!((refused, error), (Some(500), Some(ErrorCategory::Network)));
+}
