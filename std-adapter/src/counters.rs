@@ -1,5 +1,6 @@
 //! `Counters`: what has happened at one executor, as numbers that only grow.
 
+use core::ops::AddAssign;
 use core::sync::atomic::{AtomicU64, Ordering};
 use fusebox_core::{Cause, Part, State, Transition};
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,13 @@ macro_rules! counters {
         #[non_exhaustive]
         pub struct CounterSnapshot {
             $($(#[$meta])* pub $name: u64,)*
+        }
+
+        /// Adds the numbers of another executor, one by one; they saturate.
+        impl AddAssign for CounterSnapshot {
+            fn add_assign(&mut self, other: Self) {
+                $(self.$name = self.$name.saturating_add(other.$name);)*
+            }
         }
 
         impl Counters {
@@ -63,7 +71,7 @@ counters! {
     fallbacks,
     /// Attempts begun.
     attempts,
-    /// Attempts after the first of their call.
+    /// Attempts made because an earlier one of their call had failed.
     retries,
     /// Attempts made beside one that took long.
     #[serde(default)]

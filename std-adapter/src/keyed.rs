@@ -47,8 +47,8 @@ pub(crate) trait Keeper {
     /// The value of a key.
     type Value;
 
-    /// The value that a key begins with.
-    fn fresh(&self) -> Self::Value;
+    /// The value that a key begins with; without a key, that of the entry which keys share.
+    fn fresh(&self, key: Option<&str>) -> Self::Value;
 
     /// Whether a fresh value would decide the same at `now` and ever after.
     fn is_fresh(&self, value: &Self::Value, now: Instant) -> bool;
@@ -71,7 +71,7 @@ pub(crate) struct KeyedTable<K: Keeper> {
 impl<K: Keeper> KeyedTable<K> {
     /// An empty table of at most `max` entries. With 0, all keys share one.
     pub(crate) fn new(keeper: K, max: usize) -> Self {
-        let overflow = Arc::new(Slot::new(None, keeper.fresh()));
+        let overflow = Arc::new(Slot::new(None, keeper.fresh(None)));
         Self {
             keeper,
             map: papaya::HashMap::with_hasher(RandomState::default()),
@@ -191,7 +191,7 @@ impl<K: Keeper> KeyedTable<K> {
             return self.share();
         }
         let key: Arc<str> = key.into();
-        let slot = Arc::new(Slot::new(Some(Arc::clone(&key)), self.keeper.fresh()));
+        let slot = Arc::new(Slot::new(Some(Arc::clone(&key)), self.keeper.fresh(Some(&key))));
         let entry = slot.first_hold();
         ring.put(Arc::clone(&slot));
         self.map.pin().insert(key, slot);

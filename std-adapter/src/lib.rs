@@ -21,15 +21,31 @@
 //!
 //! | type | what it is for |
 //! |---|---|
-//! | [`Registry`] | named tools, JSON in and out, each under its own policy |
+//! | [`Registry`], [`Handle`] | named tools, JSON in and out, each under its own policy |
 //! | [`Executor`] | one dependency under one policy, generic in output and error |
+//! | [`KeyedExecutor`] | the same with a circuit for each host, tenant or other key |
 //! | [`PolicyConfig`], [`Policy`] | the policy as a person writes it, and checked |
+//! | [`RegistryConfig`] | all of a registry in one configuration: limits, groups, tools, rules |
 //! | [`ErrorCategory`], [`Classify`] | what kind of error ended an attempt, and what follows from it |
 //! | [`Rules`] | who may call what |
 //! | [`CallError`], [`CallResult`] | how a call ended, as an error and as data |
-//! | [`TokioClock`], [`StdClock`], [`TscClock`], [`ManualClock`] | where the time comes from |
+//! | [`EventStream`], [`Status`], [`telemetry`] | what happens and how things stand |
+//! | [`TokioClock`], [`StdClock`], [`TscClock`], [`ManualClock`], [`Sleep`] | where the time comes from, and how it is waited for |
+//! | [`testing`] | tools that fail as planned, and assertions, for your tests |
 //!
 //! The decisions themselves (breaker, bucket, bulkhead) are made by [`fusebox_core`].
+//!
+//! # Features
+//!
+//! None is on by default, and none changes behaviour: each adds something.
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `config-file` | `config_file`: a registry's configuration from TOML, overrides by environment variables, a JSON Schema of it, a watcher |
+//! | `json-schema` | JSON Schemas for the arguments and outputs of tools, in `schema` |
+//! | `metrics` | metrics through the facade of that name, see [`telemetry`] |
+//! | `state-file` | `state_file`: a state that survives a restart |
+//! | `tower` | `tower`: layers for services that are not tools |
 
 mod attempt;
 mod call_error;
@@ -53,6 +69,8 @@ pub mod schema;
 mod sleep;
 #[cfg(feature = "state-file")]
 pub mod state_file;
+mod status;
+pub mod telemetry;
 pub mod testing;
 mod tool;
 mod tool_error;
@@ -66,19 +84,21 @@ pub use clock::{ManualClock, StdClock, TokioClock, TscClock};
 pub use config::{ConfigError, ConfigErrors, DurationText, Policy, PolicyConfig, RateText, RegistryConfig, ToolConfig};
 pub use counters::CounterSnapshot;
 pub use executor::{Execution, Executor, FailedAttempt, KeyedExecutor, PartsSnapshot, PartsState, Stopped};
-pub use fusebox_core::{Clock, Forced, Instant, Part, Priority, RetryBudgetSnapshot, Wait};
+pub use fusebox_core::{Cause, Clock, Forced, Instant, Part, Priority, RetryBudgetSnapshot, Wait};
 pub use idempotency::IdempotencyKey;
 pub use options::CallOptions;
 pub use refusal::{Refusal, Scope};
 pub use registry::{
     Applied, AvailableTool, AvailableTools, BreakerReport, BreakerStateName, Handle, Registry, RegistryError,
-    ToolSnapshot, TypedCallError, UnavailableTool,
+    RegistryState, ToolSnapshot, TypedCallError, UnavailableTool,
 };
 pub use result::{AttemptReport, CallResult, ErrorKind, ErrorReport, RefusedBy};
 pub use rules::{Decision, Rule, Rules, Verdict};
 #[cfg(feature = "json-schema")]
 pub use schema::{Schema, SchemaError, Violation, Violations};
 pub use sleep::Sleep;
+pub use status::Status;
+pub use telemetry::{Event, EventKind, EventStream, GivenUp, Missed};
 pub use tool::{BoxFuture, Tool, Typed, WithAttempt, typed, with_attempt};
 pub use tool_error::{Classify, RetryHint, ToolError};
 

@@ -36,18 +36,22 @@ mod plan;
 mod record;
 mod slot;
 mod snapshot;
+mod state;
 
 pub use applied::Applied;
 pub use available::{AvailableTool, AvailableTools, UnavailableTool};
 pub use error::{RegistryError, TypedCallError};
 pub use handle::Handle;
 pub use snapshot::{BreakerReport, BreakerStateName, ToolSnapshot};
+pub use state::RegistryState;
 
 use crate::clock::TokioClock;
 use crate::config::{ConfigErrors, RegistryConfig, ToolConfig};
+use crate::telemetry::EventStream;
 use crate::tool::Tool;
-use crate::{CallError, CallOptions, CallResult, ConfigError, Execution, PolicyConfig, Sleep, ToolError};
+use crate::{CallError, CallOptions, CallResult, ConfigError, Execution, PolicyConfig, Sleep, Status, ToolError};
 use arc_swap::ArcSwap;
+use core::time::Duration;
 use entry::Entry;
 use record::{Names, Record};
 use serde::Serialize;
@@ -152,7 +156,7 @@ impl<C: Sleep + Clone> Registry<C> {
     /// Removes a tool with its state and its aliases, and says whether there was one; an alias is not a tool. Calls under
     /// way end as they would have.
     pub fn remove(&self, name: &str) -> bool {
-        self.edit(|record| record.remove(name))
+        self.edit(|record| record.remove(name, &self.inner.clock))
     }
 
     /// Puts a configuration in force in the place of the one before, on top of what the program gave at registration.
@@ -166,6 +170,22 @@ impl<C: Sleep + Clone> Registry<C> {
         self.edit(|record| record.apply(config, &self.inner.clock))
     }
 
+    /// What the circuits remember across a restart: what breakers are open and for how long yet, how full buckets are, what
+    /// limits have learned. Save it now and then, with [`state_file`](crate::state_file) for one.
+    pub fn state(&self) -> RegistryState {
+        self.inner.record().state(self.inner.clock.now())
+    }
+
+    /// Goes on from a state that was taken `age` ago: an open breaker stays open for what is left of its wait, a bucket has
+    /// refilled.
+    ///
+    /// Call it before the first call is made: circuits that there are already, with their counters, are put aside. Tools and
+    /// groups that come later take up what the state has of their names. Limits of all tools together are restored under the
+    /// policy in force, so apply a configuration first.
+    pub fn restore(&self, state: &RegistryState, age: Duration) {
+        self.edit(|record| record.restore(state, age, &self.inner.clock));
+    }
+
     /// The configuration in force, with what the program gave at registration.
     pub fn config(&self) -> RegistryConfig {
         self.inner.record().config()
@@ -174,6 +194,52 @@ impl<C: Sleep + Clone> Registry<C> {
     /// The tool of this name or alias, looked up once: calls through a handle are not looked up again.
     pub fn handle(&self, name: &str) -> Option<Handle<C>> {
         self.inner.slot(name).map(|slot| Handle::new(slot, Arc::clone(&self.inner)))
+    }
+
+    /// What happens from now on, for a subscriber who may be slow: `capacity` events wait for it, at least 1, and of those
+    /// that are missed it learns how many. Calls never wait for it.
+    ///
+    /// ```
+    /// use fusebox::{EventKind, Registry};
+    /// use serde_json::json;
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+    /// let registry = Registry::new();
+    /// registry.register("echo", async |args| Ok(args))?;
+    /// let mut events = registry.subscribe(100);
+    /// registry.call("echo", &json!("hello")).await?;
+    ///
+    /// let event = events.next().await.expect("the registry is there")?;
+    /// assert_eq!(event.tool.as_deref(), Some("echo"));
+    /// assert!(matches!(event.kind, EventKind::AttemptEnded { attempt: 1, error: None, .. }));
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn subscribe(&self, capacity: usize) -> EventStream {
+        self.inner.record().hub().subscribers.subscribe(capacity)
+    }
+
+    /// Records metrics from now on through the recorder of the `metrics` crate that is installed; see
+    /// [`telemetry`](crate::telemetry) for their names. Install it before. The first `max_tools` tools that are called have a
+    /// label of their own.
+    #[cfg(feature = "metrics")]
+    pub fn record_metrics(&self, max_tools: usize) {
+        self.inner.record().hub().recording.start(max_tools);
+    }
+
+    /// Brings the gauges of the metrics up to date, such as before they are scraped; everything else is recorded as it
+    /// happens. Without [`Registry::record_metrics`] it does nothing.
+    #[cfg(feature = "metrics")]
+    pub fn record_gauges(&self) {
+        for entry in self.inner.entries() {
+            let executor = entry.executor();
+            executor.telemetry().show(&executor.levels());
+        }
+    }
+
+    /// All that a status page shows: each tool's state and counters, which circuits are open, and the sums.
+    pub fn status(&self) -> Status {
+        Status::of(self.snapshot())
     }
 
     /// Which tools an agent may be offered now, and when the others return: those whose breaker refuses calls.
@@ -258,7 +324,7 @@ impl<C: Sleep> Inner<C> {
     fn entries(&self) -> Vec<Arc<Entry<C>>> {
         let names = self.names.load();
         let slots = names.iter().filter(|(name, slot)| **name == slot.name); // without aliases
-        let mut entries: Vec<_> = slots.filter_map(|(_, slot)| slot.entry()).collect();
+        let mut entries: Vec<_> = slots.filter_map(|(_, slot)| slot.present()).collect();
         entries.sort_by(|a, b| a.name.cmp(&b.name));
         entries
     }

@@ -1,5 +1,6 @@
 //! `CallResult`: how a named call went, as data that can be written to a log or sent to an agent.
 
+use crate::telemetry::Failure;
 use crate::{CallError, Classify, ErrorCategory, Execution, ToolError};
 use core::time::Duration;
 use fusebox_core::Part;
@@ -153,22 +154,10 @@ impl From<Execution<Value, ToolError>> for CallResult {
 
 impl From<&CallError<ToolError>> for ErrorReport {
     fn from(error: &CallError<ToolError>) -> Self {
-        let kind = match error {
-            CallError::Rejected(_) => ErrorKind::Rejected,
-            CallError::TimedOut { .. } => ErrorKind::TimedOut,
-            CallError::Stalled { .. } => ErrorKind::Stalled,
-            CallError::DeadlineExceeded { .. } => ErrorKind::DeadlineExceeded,
-            CallError::Failed(_) => ErrorKind::Failed,
-            CallError::Panicked(_) => ErrorKind::Panicked,
-            CallError::Cancelled => ErrorKind::Cancelled,
-            CallError::UnknownTool(_) => ErrorKind::UnknownTool,
-            CallError::InvalidArgs(_) => ErrorKind::InvalidArgs,
-            CallError::Denied(_) => ErrorKind::Denied,
-            CallError::NeedsApproval(_) => ErrorKind::NeedsApproval,
-        };
+        let Failure { kind, category, .. } = Failure::from(error);
         Self {
             kind,
-            category: error.category(),
+            category,
             message: error.to_string(),
             retry_after_ms: error.retry_after().map(millis_up),
             by: error.refusal().map(|refusal| refusal.by.into()),

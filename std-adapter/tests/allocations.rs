@@ -57,3 +57,21 @@ fn a_call_that_is_refused_allocates_nothing() {
     let allocations = measure(|| (0..100).for_each(|_| call()));
     assert_eq!(allocations.count_total, 0, "{allocations:?}");
 }
+
+#[test]
+fn a_call_through_every_part_allocates_nothing() {
+    let config: PolicyConfig = serde_json::from_str(
+        r#"{
+            "breaker": { "window": { "span": "1m" } }, "bulkhead": { "adaptive": { "enabled": true } },
+            "rate": { "limit": "1/s", "burst": 2000, "adaptive": { "enabled": true } },
+            "priorities": { "low": { "reserve": 0.1 } }, "throttle": { "enabled": true }
+        }"#,
+    )
+    .unwrap();
+    let executor = Executor::with_clock(Policy::new(&config).unwrap(), ManualClock::default());
+    let options = CallOptions::default();
+    let call = || now(executor.run(&options, |_| ready(Ok::<(), Never>(())))).result.unwrap();
+    call();
+    let allocations = measure(|| (0..100).for_each(|_| call()));
+    assert_eq!(allocations.count_total, 0, "{allocations:?}");
+}

@@ -173,7 +173,7 @@ async fn a_registered_tool_can_look_at_its_attempt() {
         let left = attempt.time_left.expect("there is a deadline").as_millis();
         Ok(json!([args, attempt.number, u64::try_from(left).unwrap()]))
     });
-    registry.register_with("look", tool, &config(json!({ "deadline": "2s" }))).unwrap();
+    registry.register_with("look", tool, config(json!({ "deadline": "2s" }))).unwrap();
     assert_eq!(registry.call("look", &json!("here")).await.unwrap(), json!(["here", 1, 2_000]));
 }
 
@@ -185,4 +185,38 @@ async fn an_idle_timeout_can_be_configured_like_any_limit() {
     let executor = Executor::new(plain(json!({ "max_retries": 0 })));
     assert!(working(&executor, &[20_000]).await.result.is_ok(), "there is none by default");
     assert_eq!(begun.elapsed(), ms(20_000));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_within_an_attempt_has_what_is_left_of_the_deadline() {
+    let outer = Executor::new(plain(json!({ "deadline": "2s", "max_retries": 1 })));
+    let inner = Executor::new(plain(json!({})));
+    let seen = Mutex::new(Vec::new());
+    let tool = async |attempt: Attempt| {
+        let inside = async |attempt: Attempt| {
+            seen.lock().unwrap().push(attempt.time_left);
+            sleep(ms(500)).await;
+            Err::<(), _>(error(ErrorCategory::Network))
+        };
+        inner.run(&attempt.call_options(), inside).await.result.map_err(|_| error(ErrorCategory::Network))
+    };
+    outer.call(tool).await.expect_err("it fails");
+    assert_eq!(*seen.lock().unwrap(), [Some(ms(2_000)), Some(ms(1_500))]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_an_attempt_has_spawned_ends_with_the_attempt() {
+    let outer = Executor::new(plain(json!({ "timeout": "1s", "max_retries": 0 })));
+    let inner = Arc::new(Executor::new(plain(json!({}))));
+    let (spawned, begun) = (Mutex::new(None), Instant::now());
+    let tool = async |attempt: Attempt| {
+        let (inner, options) = (Arc::clone(&inner), attempt.call_options());
+        let call = async move { inner.run(&options, |_| pending::<Result<(), ToolError>>()).await };
+        *spawned.lock().unwrap() = Some(tokio::spawn(call));
+        pending::<Result<(), ToolError>>().await
+    };
+    outer.call(tool).await.expect_err("it times out");
+    let spawned = spawned.lock().unwrap().take().expect("the attempt began");
+    assert!(matches!(spawned.await.unwrap().result, Err(CallError::Cancelled)));
+    assert_eq!((begun.elapsed(), inner.counters().cancelled), (ms(1_000), 1));
 }

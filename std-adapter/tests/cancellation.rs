@@ -182,6 +182,48 @@ const SCENARIOS: &[Scenario] = &[
         phases: &[Runs(1), Runs(2), Waits(2), Runs(3)],
     },
     Scenario {
+        name: "is hedged",
+        policy: || {
+            json!({
+                "hedge": { "delay": "100ms", "max": 2 }, "retry_budget": { "enabled": false },
+                "bulkhead": { "max_in_flight": 4 }
+            })
+        },
+        before: Before::Nothing,
+        beside: &[&[Step(&[50], End::Ok)]],
+        script: &[Step(&[2_000], End::Ok), Step(&[10, 0, 1_000], End::Ok), Step(&[10, 0, 20], End::Ok)],
+        phases: &[Runs(1), Runs(2), Runs(3)],
+    },
+    Scenario {
+        name: "is hedged, and the first attempt fails",
+        policy: || json!({ "hedge": { "delay": "100ms" }, "max_retries": 0, "backoff": { "base": "100ms" } }),
+        before: Before::Nothing,
+        beside: &[],
+        script: &[Step(&[150], BROKEN), Step(&[10, 0, 100], End::Ok)],
+        phases: &[Runs(1), Runs(2)],
+    },
+    Scenario {
+        name: "is hedged, fails, and is retried",
+        policy: || json!({ "hedge": { "delay": "100ms" }, "backoff": { "base": "100ms" } }),
+        before: Before::Nothing,
+        beside: &[],
+        script: &[Step(&[150], BROKEN), Step(&[100], BROKEN), Step(&[10], End::Ok)],
+        phases: &[Runs(1), Runs(2), Waits(2), Runs(3)],
+    },
+    Scenario {
+        name: "is a probe, and its hedge is another",
+        policy: || {
+            json!({
+                "hedge": { "delay": "100ms" },
+                "breaker": { "consecutive_failures": 1, "probes": 2, "required_successes": 3 }
+            })
+        },
+        before: Before::HalfOpen,
+        beside: &[&[OK]],
+        script: &[Step(&[1_000], End::Ok), Step(&[10, 0, 20], End::Ok)],
+        phases: &[Runs(1), Runs(2)],
+    },
+    Scenario {
         name: "panics in the end",
         policy: || json!({ "bulkhead": { "max_in_flight": 1 } }),
         before: Before::Nothing,

@@ -10,7 +10,7 @@ use support::*;
 
 async fn run(policy: Value, tool: impl Tool) -> CallResult {
     let registry = Registry::new();
-    let handle = registry.register_with("tool", tool, &config(policy)).expect("in range");
+    let handle = registry.register_with("tool", tool, config(policy)).expect("in range");
     handle.run(&Value::Null, &CallOptions::default()).await
 }
 
@@ -131,7 +131,7 @@ async fn each_part_that_refuses_is_named() {
         (json!({ "breaker": { "consecutive_failures": 1 }, "max_retries": 0, "timeout": "1ms" }), RefusedBy::Breaker),
     ] {
         let registry = Registry::new();
-        let handle = registry.register_with("tool", |_: Value| pending(), &config(policy)).expect("in range");
+        let handle = registry.register_with("tool", |_: Value| pending(), config(policy)).expect("in range");
         let (args, options) = (Value::Null, CallOptions::default());
         let mut first = Box::pin(handle.run(&args, &options));
         assert!(poll_once(first.as_mut()).is_pending());

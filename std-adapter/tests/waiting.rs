@@ -157,6 +157,31 @@ async fn a_call_that_gives_up_its_place_in_the_line_leaves_its_tokens_to_the_nex
 }
 
 #[tokio::test(start_paused = true)]
+async fn t1_tokens_that_a_call_has_booked_are_not_given_back_while_it_waits_for_something_else() {
+    let policy = config(json!({ "max_wait": "10s", "rate": { "limit": "1/s", "burst": 1 } }));
+    let one_at_a_time = serde_json::from_value(json!({ "bulkhead": { "max_in_flight": 1 } })).unwrap();
+    let fetch = Arc::new(KeyedExecutor::new(&policy, &one_at_a_time).unwrap());
+    let begun = Instant::now();
+    let call = |key: &'static str, millis: u64| {
+        let fetch = Arc::clone(&fetch);
+        let tool = move |_| async move {
+            let admitted = begun.elapsed();
+            tokio::time::sleep(ms(millis)).await;
+            Ok::<_, ToolError>(admitted)
+        };
+        tokio::spawn(async move { fetch.call(key, tool).await.expect("there is time") })
+    };
+
+    // the first takes the only token and the slot of its key; the second has its token after a second, and no slot
+    let calls = [call("a.example", 5_000), call("a.example", 0)];
+    tokio::time::sleep(ms(1_500)).await;
+    assert_eq!(call("b.example", 0).await.unwrap(), ms(2_000), "the next token");
+    for (call, millis) in calls.into_iter().zip([0, 5_000]) {
+        assert_eq!(call.await.unwrap(), ms(millis));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_call_that_waits_for_an_open_breaker_does_not_keep_a_slot_from_another() {
     let breaker = json!({ "consecutive_failures": 1, "open_wait": "60s", "jitter": "none" });
     let executor =

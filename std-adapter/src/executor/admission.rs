@@ -4,22 +4,23 @@
 use super::Executor;
 use super::limiter::Limiter;
 use super::parts::Held;
+use crate::Sleep;
 use arrayvec::ArrayVec;
 use core::ptr;
-use fusebox_core::{Booking, Clock, Instant, Outcome};
+use fusebox_core::{Booking, Instant, Outcome};
 
 /// How many limiters a call may pass: the registry's, three groups', that of a tool with keyed circuits, its own.
 pub(crate) const MOST_LIMITERS: usize = 6;
 
 /// An attempt that may run.
 #[derive(Debug)]
-pub(super) struct Admitted<'a, C: Clock> {
+pub(super) struct Admitted<'a, C: Sleep> {
     executor: &'a Executor<C>,
     /// What it holds, in the order in which it was asked for. Empty once it is settled.
     held: ArrayVec<(&'a Limiter, Held), MOST_LIMITERS>,
 }
 
-impl<'a, C: Clock> Admitted<'a, C> {
+impl<'a, C: Sleep> Admitted<'a, C> {
     /// One that holds nothing yet.
     pub(super) fn new(executor: &'a Executor<C>) -> Self {
         Self { executor, held: ArrayVec::new() }
@@ -39,6 +40,14 @@ impl<'a, C: Clock> Admitted<'a, C> {
         self.held.iter_mut().for_each(|(_, held)| held.spend());
     }
 
+    /// Takes the admission back, since a limiter further in has refused. Tokens that were booked stay booked: given back
+    /// here, they would be there twice.
+    pub(super) fn undo(mut self, bookings: &Bookings<'a, C>, now: Instant) {
+        let booked = self.held.iter_mut().filter(|(limiter, _)| bookings.at(limiter).is_some());
+        booked.for_each(|(_, held)| held.spend());
+        self.end(Outcome::Cancelled, now);
+    }
+
     pub(super) fn settle(mut self, outcome: Outcome, now: Instant) {
         self.end(outcome, now);
     }
@@ -46,12 +55,12 @@ impl<'a, C: Clock> Admitted<'a, C> {
     fn end(&mut self, outcome: Outcome, now: Instant) {
         while let Some((limiter, held)) = self.held.pop() {
             let transition = limiter.settle(now, held, outcome);
-            self.executor.shared.counters.count_transition(transition);
+            self.executor.report(transition, now);
         }
     }
 }
 
-impl<C: Clock> Drop for Admitted<'_, C> {
+impl<C: Sleep> Drop for Admitted<'_, C> {
     fn drop(&mut self) {
         if !self.held.is_empty() {
             self.end(Outcome::Cancelled, self.executor.clock.now());
@@ -61,12 +70,12 @@ impl<C: Clock> Drop for Admitted<'_, C> {
 
 /// Tokens that a call has booked ahead. Those that it does not use are given back when this is dropped.
 #[derive(Debug)]
-pub(super) struct Bookings<'a, C: Clock> {
+pub(super) struct Bookings<'a, C: Sleep> {
     executor: &'a Executor<C>,
     booked: Vec<(&'a Limiter, Booking)>,
 }
 
-impl<'a, C: Clock> Bookings<'a, C> {
+impl<'a, C: Sleep> Bookings<'a, C> {
     /// None yet.
     pub(super) const fn new(executor: &'a Executor<C>) -> Self {
         Self { executor, booked: Vec::new() }
@@ -87,7 +96,7 @@ impl<'a, C: Clock> Bookings<'a, C> {
     }
 }
 
-impl<C: Clock> Drop for Bookings<'_, C> {
+impl<C: Sleep> Drop for Bookings<'_, C> {
     fn drop(&mut self) {
         if self.booked.is_empty() {
             return;

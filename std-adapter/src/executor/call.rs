@@ -4,15 +4,17 @@ mod admit;
 mod attempt;
 mod hedge;
 mod pause;
+mod report;
 
 use super::Executor;
 use super::execution::{Execution, FailedAttempt, Stopped};
-use super::nested;
+use super::nested::Nested;
 use super::retry::Retry;
-use crate::counters::add_one;
+use crate::telemetry::{CallSpan, Ending, Failure, GivenUp};
 use crate::{CallError, CallOptions, Classify, ErrorCategory, IdempotencyKey, Refusal, Sleep};
 use core::time::Duration;
 use fusebox_core::Instant;
+use tracing::Span;
 
 /// One call under way. Dropped before its end it counts as cancelled.
 #[derive(Debug)]
@@ -26,8 +28,8 @@ pub(super) struct Call<'a, C: Sleep> {
     deadline: Option<Duration>,
     /// What is left of the time that the call may wait for its circuit.
     wait_left: Duration,
-    /// Whether an attempt of another call makes this one, and will be retried.
-    nested: bool,
+    /// The attempt of another call that makes this one.
+    nested: Nested,
     key: Option<IdempotencyKey>,
     /// What the budget has granted for the next attempt.
     retry: Option<Retry<'a, C>>,
@@ -35,6 +37,7 @@ pub(super) struct Call<'a, C: Sleep> {
     has_earned: bool,
     attempts: u32,
     failures: Vec<FailedAttempt>,
+    span: CallSpan,
     ended: bool,
 }
 
@@ -48,7 +51,7 @@ pub(super) enum Refused {
 
 impl<'a, C: Sleep> Call<'a, C> {
     pub(super) fn start(executor: &'a Executor<C>, options: &'a CallOptions) -> Self {
-        add_one(&executor.shared.counters.calls);
+        let span = executor.shared.telemetry.call_started();
         let now = executor.clock.now();
         let policy = &executor.policy;
         let waits = policy.rule(ErrorCategory::CircuitOpen).retry;
@@ -59,32 +62,28 @@ impl<'a, C: Sleep> Call<'a, C> {
             now,
             deadline: shorter(policy.deadline, options.deadline),
             wait_left: if waits { policy.max_wait } else { Duration::ZERO },
-            nested: nested::in_a_retried_attempt(),
+            nested: Nested::around(),
             key: options.idempotency_key.clone(),
             retry: None,
             has_earned: false,
             attempts: 0,
             failures: Vec::new(),
+            span,
             ended: false,
         }
     }
 
     pub(super) fn succeed<T, E: Classify>(self, output: T) -> Execution<T, E> {
-        add_one(&self.executor.shared.counters.succeeded);
         self.end(Ok(output), None)
     }
 
     /// Ends a call whose last attempt failed.
     pub(super) fn fail<T, E: Classify>(self, error: CallError<E>, stopped: Stopped) -> Execution<T, E> {
-        let counters = &self.executor.shared.counters;
-        match (&error, &stopped) {
-            (CallError::Cancelled, _) => add_one(&counters.cancelled),
-            (CallError::Rejected(refusal), _) => counters.count_rejection(refusal.by),
-            _ => add_one(&counters.failed),
-        }
-        match stopped {
-            Stopped::RetryBudget => add_one(&counters.retries_over_budget),
-            Stopped::Nested => add_one(&counters.retries_nested),
+        let Executor { shared, key, .. } = self.executor;
+        match &stopped {
+            Stopped::Rejected(refusal) => shared.telemetry.refused(key.as_ref(), refusal, self.now),
+            Stopped::RetryBudget => shared.telemetry.retry_given_up(GivenUp::Budget, self.attempts, self.now),
+            Stopped::Nested => shared.telemetry.retry_given_up(GivenUp::Nested, self.attempts, self.now),
             _ => {}
         }
         self.end(Err(error), Some(stopped))
@@ -106,6 +105,9 @@ impl<'a, C: Sleep> Call<'a, C> {
 
     fn end<T, E: Classify>(mut self, result: Result<T, CallError<E>>, stopped: Option<Stopped>) -> Execution<T, E> {
         self.ended = true;
+        let elapsed = self.now.saturating_since(self.started);
+        let ending = Ending { attempts: self.attempts, elapsed, failure: result.as_ref().err().map(Failure::from) };
+        self.executor.shared.telemetry.call_ended(&self.span, &ending, self.now);
         let unavailable = result.as_ref().is_err_and(|error| {
             let category = error.category();
             category == ErrorCategory::CircuitOpen || self.executor.policy.rule(category).trips
@@ -113,12 +115,17 @@ impl<'a, C: Sleep> Call<'a, C> {
         Execution {
             result,
             attempts: self.attempts,
-            elapsed: self.now.saturating_since(self.started),
+            elapsed,
             failures: core::mem::take(&mut self.failures),
             stopped,
             fallback_for: None,
             unavailable,
         }
+    }
+
+    /// The span that the call runs in.
+    pub(super) fn span(&self) -> Span {
+        self.span.span().clone()
     }
 
     /// What is left of the deadline.
@@ -130,7 +137,9 @@ impl<'a, C: Sleep> Call<'a, C> {
 impl<C: Sleep> Drop for Call<'_, C> {
     fn drop(&mut self) {
         if !self.ended {
-            add_one(&self.executor.shared.counters.cancelled);
+            let now = self.executor.clock.now();
+            let elapsed = now.saturating_since(self.started);
+            self.executor.shared.telemetry.call_cancelled(&self.span, self.attempts, elapsed, now);
         }
     }
 }

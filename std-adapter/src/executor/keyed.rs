@@ -18,9 +18,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use super::Executor;
-use super::PartsSnapshot;
 use super::limiter::Limiter;
+use super::{Executor, PartsSnapshot, PartsState};
 use crate::clock::TokioClock;
 use crate::config::{KeyedConfig, LimitPolicy};
 use crate::keyed::{Keeper, KeyedTable};
@@ -29,11 +28,13 @@ use crate::{
     Sleep,
 };
 use arc_swap::ArcSwap;
+use core::time::Duration;
 use fusebox_core::{Clock, Instant};
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// One dependency with a circuit for each host, tenant or other key that its calls name: a key that fails opens its own
-/// breaker only. See the [module documentation](self).
+/// breaker only.
 ///
 /// The rate limit, the bulkhead and the retry budget of the policy are those of all keys together; its breaker is what
 /// each key's breaker has where its own configuration says nothing. Circuits are remembered for a bounded number of keys.
@@ -71,13 +72,30 @@ impl KeyedPolicy {
 #[derive(Debug)]
 struct KeyLimiters {
     policy: ArcSwap<LimitPolicy>,
+    /// What keys remember from before a restart, while their limiters are made.
+    remembered: Mutex<Option<Remembered>>,
+}
+
+/// What keys remember from before a restart.
+#[derive(Clone, Debug)]
+pub(crate) struct Remembered {
+    pub(crate) keys: BTreeMap<String, PartsState>,
+    pub(crate) passed: Duration,
+    pub(crate) now: Instant,
 }
 
 impl Keeper for KeyLimiters {
     type Value = Arc<Limiter>;
 
-    fn fresh(&self) -> Arc<Limiter> {
-        Arc::new(Limiter::new(Scope::Own, self.policy.load_full()))
+    fn fresh(&self, key: Option<&str>) -> Arc<Limiter> {
+        let policy = self.policy.load_full();
+        let remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::new(match remembered.as_ref().zip(key) {
+            Some((Remembered { keys, passed, now }, key)) if keys.contains_key(key) => {
+                Limiter::restored(Scope::Own, policy, *now, &keys[key], *passed)
+            }
+            _ => Limiter::new(Scope::Own, policy),
+        })
     }
 
     fn is_fresh(&self, limiter: &Arc<Limiter>, now: Instant) -> bool {
@@ -103,11 +121,16 @@ impl<C: Sleep + Clone> KeyedExecutor<C> {
     pub fn with_clock(policy: &PolicyConfig, keyed: &KeyedConfig, clock: C) -> Result<Self, ConfigError> {
         let policy = KeyedPolicy::new(policy, keyed)?;
         let whole = Executor::with_clock(policy.whole.clone(), clock);
-        Ok(Self::below(whole, &policy, None))
+        Ok(Self::below(whole, &policy, None, None))
     }
 
-    /// Circuits below `whole`. Those of `before` live on.
-    pub(crate) fn below(whole: Executor<C>, policy: &KeyedPolicy, before: Option<&Self>) -> Self {
+    /// Circuits below `whole`. Those of `before` live on; without it, those that are `remembered`.
+    pub(crate) fn below(
+        whole: Executor<C>,
+        policy: &KeyedPolicy,
+        before: Option<&Self>,
+        remembered: Option<Remembered>,
+    ) -> Self {
         let keys = match before {
             Some(Self { keys, .. }) => {
                 keys.keeper().policy.store(Arc::clone(&policy.key));
@@ -115,8 +138,14 @@ impl<C: Sleep + Clone> KeyedExecutor<C> {
                 Arc::clone(keys)
             }
             None => {
-                let limiters = KeyLimiters { policy: ArcSwap::new(Arc::clone(&policy.key)) };
-                Arc::new(KeyedTable::new(limiters, policy.max_keys))
+                let policy_of_keys = ArcSwap::new(Arc::clone(&policy.key));
+                let limiters = KeyLimiters { policy: policy_of_keys, remembered: Mutex::new(remembered.clone()) };
+                let keys = KeyedTable::new(limiters, policy.max_keys);
+                for (key, now) in remembered.iter().flat_map(|all| all.keys.keys().map(|key| (key, all.now))) {
+                    keys.get(key, now);
+                }
+                *keys.keeper().remembered.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                Arc::new(keys)
             }
         };
         let above = whole.above.iter().chain([&whole.own]).map(Arc::clone).collect();
@@ -145,16 +174,17 @@ impl<C: Sleep + Clone> KeyedExecutor<C> {
     {
         // held until the call has ended, so that its circuit is not forgotten meanwhile
         let entry = self.keys.get(key, self.whole.clock.now());
-        self.executor(&entry).run(options, tool).await
+        self.executor(&entry, entry.shared_key()).run(options, tool).await
     }
 
-    /// The executor of one key.
-    fn executor(&self, limiter: &Arc<Limiter>) -> Executor<C> {
+    /// The executor of one key, or of those that share a circuit.
+    fn executor(&self, limiter: &Arc<Limiter>, key: Option<&Arc<str>>) -> Executor<C> {
         let newest = self.keys.keeper().policy.load();
         if !Arc::ptr_eq(&limiter.policy(), &newest) {
             limiter.change_policy(Arc::clone(&newest), self.whole.clock.now());
         }
-        Executor { own: Arc::clone(limiter), above: Arc::clone(&self.above), ..self.whole.clone() }
+        let own = Arc::clone(limiter);
+        Executor { own, above: Arc::clone(&self.above), key: key.map(Arc::clone), ..self.whole.clone() }
     }
 
     /// What all keys share.
@@ -173,6 +203,31 @@ impl<C: Sleep + Clone> KeyedExecutor<C> {
         let mut keys = Vec::with_capacity(self.keys.len());
         self.keys.for_each(|key, limiter| keys.push((key.to_owned(), limiter.snapshot(now))));
         keys
+    }
+
+    /// What the keys remember across a restart.
+    pub(crate) fn state(&self) -> BTreeMap<String, PartsState> {
+        let now = self.whole.clock.now();
+        let mut keys = BTreeMap::new();
+        self.keys.for_each(|key, limiter| _ = keys.insert(key.to_owned(), limiter.state(now)));
+        keys
+    }
+
+    /// The state of the circuit that keys share for which there was no room.
+    pub fn shared_snapshot(&self) -> PartsSnapshot {
+        self.keys.overflow().snapshot(self.whole.clock.now())
+    }
+
+    /// Forgets the circuit of a key, open or not, and says whether there was one. One with calls under way is kept.
+    ///
+    /// Cost: looks at all keys.
+    pub fn forget(&self, key: &str) -> bool {
+        self.keys.retain(|known, _| known != key) > 0
+    }
+
+    /// Forgets the circuits of all keys without calls under way, and says how many those were.
+    pub fn forget_all(&self) -> usize {
+        self.keys.clear()
     }
 
     /// How many calls have shared the circuit of those keys for which there was no room.

@@ -2,7 +2,7 @@
 //!
 //! An executor has one of its own. Above it may stand others that it shares: those of its groups, that of a registry.
 
-use super::parts::{Held, Parts, PartsSnapshot};
+use super::parts::{Held, Parts, PartsSnapshot, PartsState};
 use super::releases::Releases;
 use crate::config::LimitPolicy;
 use crate::{Refusal, Scope};
@@ -37,6 +37,23 @@ impl Limiter {
         }
     }
 
+    /// One that goes on from a `state` of `passed` ago.
+    pub(crate) fn restored(
+        scope: Scope,
+        policy: Arc<LimitPolicy>,
+        now: Instant,
+        state: &PartsState,
+        passed: Duration,
+    ) -> Self {
+        let parts = Parts::restored(&policy, now, state, passed);
+        Self { parts, ..Self::new(scope, policy) }
+    }
+
+    /// What it remembers across a restart.
+    pub(crate) fn state(&self, now: Instant) -> PartsState {
+        self.parts.state(&self.policy(), now)
+    }
+
     /// Puts the state under another policy; what it holds is kept, as far as it means something there.
     pub(crate) fn change_policy(&self, policy: Arc<LimitPolicy>, now: Instant) {
         let one_at_a_time = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -48,6 +65,10 @@ impl Limiter {
 
     pub(crate) fn policy(&self) -> Guard<Arc<LimitPolicy>> {
         self.policy.load()
+    }
+
+    pub(crate) const fn scope(&self) -> &Scope {
+        &self.scope
     }
 
     pub(crate) const fn parts(&self) -> &Parts {

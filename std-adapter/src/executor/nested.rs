@@ -1,17 +1,33 @@
-//! Whether a call is made by an attempt of another call that is retried itself: then its own retries would multiply.
+//! Whether a call is made by an attempt of another call that is made more than once: then its own attempts would
+//! multiply.
 
 use tokio::task::futures::TaskLocalFuture;
 
+/// How an attempt of a call, or of one around it, is made more than once.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct Nested {
+    /// It will be retried if it fails.
+    pub(super) retried: bool,
+    /// Another one may be made beside it.
+    pub(super) hedged: bool,
+}
+
 tokio::task_local! {
-    static RETRIED: bool;
+    static AROUND: Nested;
 }
 
-/// Whether the current task is making an attempt that will be retried if it fails.
-pub(super) fn in_a_retried_attempt() -> bool {
-    RETRIED.try_with(|retried| *retried).unwrap_or(false)
-}
+impl Nested {
+    /// The attempt that the current task is making.
+    pub(super) fn around() -> Self {
+        AROUND.try_with(|around| *around).unwrap_or_default()
+    }
 
-/// Runs an attempt so that calls which it makes know whether it will be retried.
-pub(super) fn attempt<F: Future>(retried: bool, future: F) -> TaskLocalFuture<bool, F> {
-    RETRIED.scope(retried, future)
+    pub(super) const fn is_repeated(self) -> bool {
+        self.retried || self.hedged
+    }
+
+    /// Runs an attempt so that calls which it makes know of it.
+    pub(super) fn run<F: Future>(self, attempt: F) -> TaskLocalFuture<Self, F> {
+        AROUND.scope(self, attempt)
+    }
 }

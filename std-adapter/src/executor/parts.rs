@@ -59,12 +59,6 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    /// When the call was admitted.
-    #[allow(dead_code, reason = "for the executor")]
-    pub(crate) const fn issued(&self) -> Instant {
-        self.issued
-    }
-
     /// Marks the tokens as used: no outcome gives them back any more.
     pub(crate) const fn spend(&mut self) {
         self.spent = true;
@@ -144,7 +138,6 @@ impl Parts {
     ///
     /// A booking is ready when its tokens are there. In a pause of the adaptive rate its call is refused all the same, and
     /// keeps the booking; a pause that is longer than `max_wait` books nothing.
-    #[allow(dead_code, reason = "for the executor, where calls wait in order")]
     pub(crate) fn book(
         &self,
         policy: &LimitPolicy,
@@ -172,7 +165,6 @@ impl Parts {
     }
 
     /// Ends a booking whose call does not go, and gives back what can still be given.
-    #[allow(dead_code, reason = "for the executor, where calls wait in order")]
     pub(crate) fn cancel(&self, policy: &LimitPolicy, now: Instant, booking: Booking) {
         if let Some(bucket) = &policy.circuit.bucket {
             self.bucket.cancel(bucket, now, booking);
@@ -215,7 +207,6 @@ impl Parts {
 
     /// Whether the parts can be forgotten: while no call is under way, new ones in their place would decide the same from
     /// `now` on. Without a bulkhead they do not know of calls under way; the caller must.
-    #[allow(dead_code, reason = "for tables of parts that forget")]
     pub(crate) fn is_fresh(&self, policy: &LimitPolicy, now: Instant) -> bool {
         let LimitPolicy { circuit, adaptive_rate, throttle, retry_budget, .. } = policy;
         circuit.breaker.is_none_or(|_| self.breaker.is_fresh(self.breaker_time(now)))
@@ -264,7 +255,6 @@ impl Parts {
     }
 
     /// What must survive a restart, for [`Parts::restored`].
-    #[allow(dead_code, reason = "for whoever keeps it on disk")]
     pub(crate) fn state(&self, policy: &LimitPolicy, now: Instant) -> PartsState {
         PartsState::of(&self.snapshot(policy, now))
     }
@@ -273,7 +263,6 @@ impl Parts {
     ///
     /// An open breaker stays open for what is left of its wait, a bucket has refilled, counts have faded. Calls that were
     /// under way are taken to be gone.
-    #[allow(dead_code, reason = "for whoever keeps it on disk")]
     pub(crate) fn restored(policy: &LimitPolicy, now: Instant, state: &PartsState, passed: Duration) -> Self {
         state.parts(policy, now, passed)
     }

@@ -98,7 +98,12 @@ pub(crate) struct Entry<V> {
 
 impl<V> Entry<V> {
     /// The key; `None` for the entry that keys share when there is no room.
-    pub(crate) fn key(&self) -> Option<&str> {
+    pub(crate) fn shared_key(&self) -> Option<&Arc<str>> {
+        self.slot.key.as_ref()
+    }
+
+    #[cfg(test)]
+    pub(super) fn key(&self) -> Option<&str> {
         self.slot.key()
     }
 }

@@ -35,7 +35,7 @@ impl Value {
 impl Keeper for Numbered {
     type Value = Value;
 
-    fn fresh(&self) -> Value {
+    fn fresh(&self, _: Option<&str>) -> Value {
         Value { number: self.made.fetch_add(1, Ordering::Relaxed), busy_until: AtomicU64::new(0) }
     }
 
@@ -214,7 +214,7 @@ struct Asked {
 impl Keeper for Asked {
     type Value = AtomicBool;
 
-    fn fresh(&self) -> AtomicBool {
+    fn fresh(&self, _: Option<&str>) -> AtomicBool {
         AtomicBool::new(false)
     }
 
@@ -360,7 +360,7 @@ struct Watched {
 impl Keeper for Watched {
     type Value = AtomicBool;
 
-    fn fresh(&self) -> AtomicBool {
+    fn fresh(&self, _: Option<&str>) -> AtomicBool {
         AtomicBool::new(true)
     }
 

@@ -5,7 +5,7 @@ use super::slot::Slot;
 use super::snapshot::ToolSnapshot;
 use crate::clock::TokioClock;
 use crate::tool::BoxFuture;
-use crate::{CallError, CallOptions, CallResult, Execution, PartsSnapshot, Policy, Sleep, ToolError};
+use crate::{CallError, CallOptions, CallResult, Execution, KeyedExecutor, PartsSnapshot, Policy, Sleep, ToolError};
 use fusebox_core::Forced;
 use serde_json::Value;
 use std::fmt;
@@ -30,34 +30,29 @@ impl<C: Sleep + Clone> Handle<C> {
         &self.slot.name
     }
 
-    /// The tool's policy; `None` once it is removed.
-    pub fn policy(&self) -> Option<Arc<Policy>> {
-        Some(self.slot.entry()?.executor().shared_policy())
+    /// The tool's policy; once it is removed, that of its end.
+    pub fn policy(&self) -> Arc<Policy> {
+        self.slot.entry().executor().shared_policy()
     }
 
-    /// The tool's state and counters; `None` once it is removed.
-    pub fn snapshot(&self) -> Option<ToolSnapshot> {
-        Some(ToolSnapshot::of(&*self.slot.entry()?))
+    /// The tool's state and counters. Once it is removed, calls that were under way still count here.
+    pub fn snapshot(&self) -> ToolSnapshot {
+        ToolSnapshot::of(&self.slot.entry())
     }
 
     /// The keys that have a circuit of their own, with its state, in no order; none where circuits are not keyed.
     pub fn keys(&self) -> Vec<(String, PartsSnapshot)> {
-        let entry = self.slot.entry();
-        entry.and_then(|entry| Some(entry.keyed()?.snapshot())).unwrap_or_default()
+        self.slot.entry().keyed().map(KeyedExecutor::snapshot).unwrap_or_default()
     }
 
     /// Forces the tool's breaker open or closed until [`Handle::reset`].
     pub fn force(&self, forced: Forced) {
-        if let Some(entry) = self.slot.entry() {
-            entry.executor().force(forced);
-        }
+        self.slot.entry().executor().force(forced);
     }
 
     /// Closes the tool's breaker, forced or not, and forgets what it has counted.
     pub fn reset(&self) {
-        if let Some(entry) = self.slot.entry() {
-            entry.executor().reset();
-        }
+        self.slot.entry().executor().reset();
     }
 }
 
@@ -80,7 +75,7 @@ impl<C: Sleep<Delay: Send> + Clone + Send + Sync + 'static> Handle<C> {
     /// Where the tool could not serve the call its fallback is asked, under its own policy and within what is left of the
     /// caller's deadline; where that fails too, the first error stays.
     pub async fn execute(&self, args: &Value, options: &CallOptions) -> Execution<Value, ToolError> {
-        let Some(entry) = self.slot.entry() else {
+        let Some(entry) = self.slot.present() else {
             return Execution::never_made(CallError::UnknownTool(self.name().to_owned()));
         };
         let execution = entry.execute(args, options).await;
@@ -89,8 +84,8 @@ impl<C: Sleep<Delay: Send> + Clone + Send + Sync + 'static> Handle<C> {
         let left = options.deadline.map(|deadline| deadline.saturating_sub(execution.elapsed));
         let options = CallOptions { deadline: left, ..options.clone() };
         let answer = Self { slot, registry: Arc::clone(&self.registry) }.boxed(args, options).await;
-        if answer.result.is_ok() {
-            entry.count_fallback();
+        if let (Err(error), Ok(_)) = (&execution.result, &answer.result) {
+            entry.fell_back(error);
         }
         execution.answered_by(answer)
     }
@@ -106,6 +101,15 @@ impl<C: Sleep> Clone for Handle<C> {
         Self { slot: Arc::clone(&self.slot), registry: Arc::clone(&self.registry) }
     }
 }
+
+/// Equal where they stand for the same registration: a tool that was removed and registered again is another one.
+impl<C: Sleep> PartialEq for Handle<C> {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.slot, &other.slot)
+    }
+}
+
+impl<C: Sleep> Eq for Handle<C> {}
 
 impl<C: Sleep> fmt::Debug for Handle<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

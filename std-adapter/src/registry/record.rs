@@ -1,19 +1,23 @@
 //! `Record`: what a registry was told, by the program and by its configuration, and the limits that its tools share.
 
-use super::entry::Entry;
+use super::entry::{Entry, Past};
 use super::plan::Plan;
 use super::slot::Slot;
+use super::state::{RegistryState, Restored};
 use super::{Applied, RegistryError};
 use crate::config::{ConfigErrors, MOST_GROUPS, RegistryConfig, SharedLimitsConfig, ToolConfig, member};
 use crate::executor::{Limiter, MOST_LIMITERS};
+use crate::telemetry::{EventKind, Hub};
 use crate::tool::Tool;
 use crate::{ConfigError, PolicyConfig, Rules, Scope, Sleep};
+use core::time::Duration;
 use foldhash::fast::RandomState;
+use fusebox_core::Instant;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 // those of the registry, of a tool's groups, of a tool with keyed circuits, and of a key
-const _: () = assert!(1 + MOST_GROUPS + 1 + 1 <= MOST_LIMITERS, "a call can pass all limiters that it may have");
+const _: () = assert!(MOST_GROUPS + 3 <= MOST_LIMITERS, "a call can pass all limiters that it may have");
 
 /// The names and aliases of tools.
 pub(super) type Names<C> = HashMap<Arc<str>, Arc<Slot<C>>, RandomState>;
@@ -29,6 +33,10 @@ pub(super) struct Record<C: Sleep> {
     all: Arc<Limiter>,
     groups: BTreeMap<String, Arc<Limiter>>,
     rules: Arc<Rules>,
+    /// Where tools report to.
+    hub: Hub,
+    /// What tools and groups that there are not yet remember from before a restart.
+    restored: Restored,
 }
 
 /// A tool as the program registered it.
@@ -50,6 +58,8 @@ impl<C: Sleep + Clone> Record<C> {
             all: Arc::new(Limiter::new(Scope::Shared("registry".into()), Arc::new(unlimited))),
             groups: BTreeMap::new(),
             rules: Arc::default(),
+            hub: Hub::default(),
+            restored: Restored::default(),
         })
     }
 
@@ -78,10 +88,15 @@ impl<C: Sleep + Clone> Record<C> {
         });
         let plan = plan.map_err(RegistryError::Config)?;
 
-        let old = before.as_ref().and_then(|slot| slot.entry());
+        let kind = if before.is_some() { EventKind::ToolReplaced } else { EventKind::ToolRegistered };
+        let old = before.as_ref().map(|slot| slot.entry());
         let rules = Arc::clone(&self.rules);
         let key: Arc<str> = name.into();
-        let entry = Entry::new(Arc::clone(&key), Arc::clone(&tool), plan, rules, old.as_deref(), clock);
+        let past = match &old {
+            Some(old) => Past::Entry(old),
+            None => self.restored.past_of(name, clock.now()),
+        };
+        let entry = Entry::new(Arc::clone(&key), Arc::clone(&tool), plan, rules, past, &self.hub, clock);
         let slot = match before {
             Some(slot) => {
                 slot.put(entry);
@@ -89,21 +104,33 @@ impl<C: Sleep + Clone> Record<C> {
             }
             None => Arc::new(Slot::new(Arc::clone(&key), entry)),
         };
+        self.hub.changed(Some(&key), kind, clock.now());
         self.tools.insert(key, Registered { tool, config, slot: Arc::clone(&slot) });
         Ok(slot)
     }
 
     /// Removes a tool with its state, and says whether there was one.
-    pub(super) fn remove(&mut self, name: &str) -> bool {
+    pub(super) fn remove(&mut self, name: &str, clock: &C) -> bool {
         let removed = self.tools.remove(name);
-        if let Some(registered) = &removed {
-            registered.slot.clear();
+        if let Some(Registered { slot, .. }) = &removed {
+            slot.remove();
+            self.hub.changed(Some(&slot.name), EventKind::ToolRemoved, clock.now());
         }
         removed.is_some()
     }
 
     /// Puts a configuration in force, all of it or, where anything in it is not allowed, nothing.
     pub(super) fn apply(&mut self, config: &RegistryConfig, clock: &C) -> Result<Applied, ConfigErrors> {
+        let applied = self.put_in_force(config, clock);
+        let kind = match &applied {
+            Ok(_) => EventKind::ConfigApplied,
+            Err(errors) => EventKind::ConfigRefused { why: errors.to_string().into() },
+        };
+        self.hub.changed(None, kind, clock.now());
+        applied
+    }
+
+    fn put_in_force(&mut self, config: &RegistryConfig, clock: &C) -> Result<Applied, ConfigErrors> {
         config.check()?;
         let registered = self.tools.iter().map(|(name, tool)| (&**name, &tool.config));
         let merged = self.merged(config, registered);
@@ -124,7 +151,7 @@ impl<C: Sleep + Clone> Record<C> {
                     changes.push((Arc::clone(group), policy));
                     Arc::clone(group)
                 }
-                None => Arc::new(Limiter::new(Scope::Shared(name.as_str().into()), policy)),
+                None => Arc::new(self.restored.group(name, policy, clock.now())),
             };
             groups.insert(name.clone(), group);
         }
@@ -153,10 +180,45 @@ impl<C: Sleep + Clone> Record<C> {
             let Some(Registered { tool, slot, .. }) = self.tools.get(&name) else { continue };
             let before = slot.entry();
             let rules = Arc::clone(&self.rules);
-            slot.put(Entry::new(Arc::clone(&name), Arc::clone(tool), plan, rules, before.as_deref(), clock));
+            let past = Past::Entry(&before);
+            let entry = Entry::new(Arc::clone(&name), Arc::clone(tool), plan, rules, past, &self.hub, clock);
+            if entry.executor().policy() != before.executor().policy() {
+                self.hub.changed(Some(&name), EventKind::PolicyChanged, now);
+            }
+            slot.put(entry);
         }
         let unregistered = config.tools.keys().filter(|name| !self.tools.contains_key(name.as_str()));
         Ok(Applied { unregistered: unregistered.cloned().collect() })
+    }
+
+    /// Goes on from a state that was taken `age` ago.
+    pub(super) fn restore(&mut self, state: &RegistryState, age: Duration, clock: &C) {
+        let now = clock.now();
+        self.restored = Restored { state: state.clone(), age, given: now };
+        self.all = Arc::new(self.restored.all(&self.all, now));
+        for (name, group) in &mut self.groups {
+            *group = Arc::new(self.restored.group(name, Arc::clone(&group.policy()), now));
+        }
+        let merged = self.config();
+        for (name, Registered { tool, slot, .. }) in &self.tools {
+            let Some(config) = merged.tools.get(&**name).cloned() else { continue };
+            let all = self.all.limits().then_some(&self.all);
+            // what is in force was checked before
+            let Ok(plan) = Plan::new(name, config, &merged, |names| above(all, &self.groups, names)) else { continue };
+            let past = self.restored.past_of(name, now);
+            let rules = Arc::clone(&self.rules);
+            slot.put(Entry::new(Arc::clone(name), Arc::clone(tool), plan, rules, past, &self.hub, clock));
+        }
+    }
+
+    /// What the circuits of all tools and groups remember across a restart.
+    pub(super) fn state(&self, now: Instant) -> RegistryState {
+        let tools = self.tools.iter().map(|(name, tool)| (name.to_string(), tool.slot.entry().state()));
+        RegistryState {
+            limits: self.all.state(now),
+            groups: self.groups.iter().map(|(name, group)| (name.clone(), group.state(now))).collect(),
+            tools: tools.collect(),
+        }
     }
 
     /// Every name and alias.
@@ -169,6 +231,11 @@ impl<C: Sleep + Clone> Record<C> {
             }
         }
         names
+    }
+
+    /// Where tools report to.
+    pub(super) const fn hub(&self) -> &Hub {
+        &self.hub
     }
 
     /// The configuration in force: what was applied, on top of what the program gave.

@@ -2,30 +2,37 @@
 
 use super::entry::Entry;
 use crate::Sleep;
-use arc_swap::ArcSwapOption;
+use arc_swap::ArcSwap;
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
 /// The place of one tool; its names and its handles lead here.
 pub(super) struct Slot<C: Sleep> {
     pub(super) name: Arc<str>,
-    /// Empty once the tool is removed.
-    entry: ArcSwapOption<Entry<C>>,
+    /// What is there now or, once the tool is removed, what was there last: calls under way still count in it.
+    entry: ArcSwap<Entry<C>>,
+    removed: AtomicBool,
 }
 
 impl<C: Sleep> Slot<C> {
     pub(super) fn new(name: Arc<str>, entry: Entry<C>) -> Self {
-        Self { name, entry: ArcSwapOption::from_pointee(entry) }
+        Self { name, entry: ArcSwap::from_pointee(entry), removed: AtomicBool::new(false) }
     }
 
-    pub(super) fn entry(&self) -> Option<Arc<Entry<C>>> {
+    pub(super) fn entry(&self) -> Arc<Entry<C>> {
         self.entry.load_full()
     }
 
-    pub(super) fn put(&self, entry: Entry<C>) {
-        self.entry.store(Some(Arc::new(entry)));
+    /// What is to be called; `None` once the tool is removed.
+    pub(super) fn present(&self) -> Option<Arc<Entry<C>>> {
+        (!self.removed.load(Ordering::Acquire)).then(|| self.entry())
     }
 
-    pub(super) fn clear(&self) {
-        self.entry.store(None);
+    pub(super) fn put(&self, entry: Entry<C>) {
+        self.entry.store(Arc::new(entry));
+    }
+
+    pub(super) fn remove(&self) {
+        self.removed.store(true, Ordering::Release);
     }
 }

@@ -1,8 +1,8 @@
 //! `ToolSnapshot`: a tool's state and counters as data, to show and to log.
 
 use super::entry::Entry;
-use crate::Sleep;
 use crate::counters::CounterSnapshot;
+use crate::{ErrorCategory, Sleep};
 use fusebox_core::{State, Tokens};
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,12 @@ pub struct ToolSnapshot {
     /// Retries left of the retry budget; absent where the policy has none.
     #[serde(default)]
     pub retries: Option<f64>,
+    /// The kind of the error with which an attempt last failed.
+    #[serde(default)]
+    pub last_error: Option<ErrorCategory>,
+    /// How long ago a limit last refused a call, in milliseconds.
+    #[serde(default)]
+    pub last_refused_ms: Option<u64>,
     /// What has happened so far.
     pub counters: CounterSnapshot,
 }
@@ -76,7 +82,8 @@ impl From<State> for BreakerStateName {
 
 impl ToolSnapshot {
     pub(super) fn of<C: Sleep + Clone>(entry: &Entry<C>) -> Self {
-        let circuit = entry.executor().snapshot();
+        let (circuit, now) = (entry.executor().snapshot(), entry.executor().clock().now());
+        let latest = entry.executor().telemetry().latest();
         let breaker = circuit.breaker.map(|breaker| BreakerReport {
             state: breaker.state.into(),
             failures: breaker.failures,
@@ -92,6 +99,8 @@ impl ToolSnapshot {
             in_flight: circuit.in_flight,
             tokens: circuit.tokens.map(whole),
             retries: entry.executor().retry_budget().map(|budget| whole(budget.balance)),
+            last_error: latest.error(),
+            last_refused_ms: latest.refused_at().map(|at| crate::result::millis_up(now.saturating_since(at))),
             counters: entry.executor().counters(),
         }
     }

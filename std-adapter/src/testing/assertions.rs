@@ -13,7 +13,7 @@ use crate::{BreakerStateName, CounterSnapshot, Part, Registry, Sleep, ToolSnapsh
 /// let registry = Registry::new();
 /// let search = registry.register("search", async |query| Ok(query))?;
 /// search.call(&json!("fuses")).await?;
-/// assert_that(&search.snapshot().expect("it is registered")).has_state(BreakerStateName::Closed).has_succeeded(1).has_in_flight(0);
+/// assert_that(&search.snapshot()).has_state(BreakerStateName::Closed).has_succeeded(1).has_in_flight(0);
 /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

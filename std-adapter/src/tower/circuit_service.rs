@@ -62,39 +62,25 @@ impl<S, J> CircuitService<S, J> {
         loop {
             let woken = ready!(self.waiting.poll_woken(cx));
             let now = self.circuit.now();
-            let answer = self.ask(now);
+            let answer = self.circuit.reserve(now);
             if woken == Woken::ByRelease {
                 self.circuit.pass_on(now);
             }
-            let worth_waiting = match answer {
+            let rejection = match answer {
                 Ok(reservation) => {
                     self.reservation = Some(reservation);
-                    None
+                    break;
                 }
-                Err(rejection) => self.worth_waiting(rejection, now),
+                Err(rejection) => rejection,
             };
-            let Some(limit) = worth_waiting else { break };
-            self.waiting.arm(limit);
+            let Some(limit) = self.worth_waiting(rejection, now) else { break };
+            match rejection.wait {
+                Wait::Release => self.waiting.for_release(&self.circuit, limit),
+                _ => self.waiting.for_time(limit),
+            }
         }
         self.waiting.stop();
         Poll::Ready(())
-    }
-
-    /// Asks the circuit. It listens for releases first where it is going to wait for one, so that none in between is
-    /// missed.
-    fn ask(&mut self, now: Instant) -> Result<Reservation, Rejection> {
-        loop {
-            let answer = self.circuit.reserve(now);
-            match &answer {
-                Err(Rejection { by, wait: Wait::Release }) if self.waits.wait_for(*by) => {
-                    if self.waiting.listen(&self.circuit) {
-                        continue;
-                    }
-                }
-                _ => self.waiting.stop_listening(),
-            }
-            return answer;
-        }
     }
 
     /// Whether to wait after this refusal, and how long at most.

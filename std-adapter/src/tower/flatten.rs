@@ -34,3 +34,41 @@ impl<E> CallError<CallError<E>> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Refusal;
+    use core::time::Duration;
+    use fusebox_core::{Part, Rejection, Wait};
+
+    #[test]
+    fn the_outer_error_stays_what_it_is_and_a_failure_is_the_inner_one() {
+        let after = Duration::from_secs(1);
+        let refusal = || Refusal::own(Rejection { by: Part::Bucket, wait: Wait::Release });
+        let last = || Some(CallError::Failed("reset"));
+        for (outer, expected) in [
+            (CallError::Rejected(refusal()), CallError::Rejected(refusal())),
+            (CallError::TimedOut { after }, CallError::TimedOut { after }),
+            (CallError::Stalled { after }, CallError::Stalled { after }),
+            (
+                CallError::DeadlineExceeded { after, last: last() },
+                CallError::DeadlineExceeded { after, last: Some("reset") },
+            ),
+            (
+                CallError::DeadlineExceeded { after, last: Some(CallError::Cancelled) },
+                CallError::DeadlineExceeded { after, last: None },
+            ),
+            (CallError::Failed(CallError::Failed("reset")), CallError::Failed("reset")),
+            (CallError::Failed(CallError::Cancelled), CallError::Cancelled),
+            (CallError::Panicked("index".to_owned()), CallError::Panicked("index".to_owned())),
+            (CallError::Cancelled, CallError::Cancelled),
+            (CallError::UnknownTool("serach".to_owned()), CallError::UnknownTool("serach".to_owned())),
+            (CallError::InvalidArgs("q".to_owned()), CallError::InvalidArgs("q".to_owned())),
+            (CallError::Denied("no".to_owned()), CallError::Denied("no".to_owned())),
+            (CallError::NeedsApproval("ask".to_owned()), CallError::NeedsApproval("ask".to_owned())),
+        ] {
+            assert_eq!(format!("{:?}", outer.flatten()), format!("{expected:?}"));
+        }
+    }
+}

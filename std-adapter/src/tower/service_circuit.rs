@@ -104,7 +104,7 @@ impl ServiceCircuit {
         self.shared.awaited.store(true, Ordering::SeqCst);
     }
 
-    /// The next release. It counts from `enable` or the first poll on.
+    /// The next release, or one that came while nobody waited: so none is missed between a refusal and the first poll.
     pub(super) fn next_release(&self) -> OwnedNotified {
         Arc::clone(&self.shared.released).notified_owned()
     }

@@ -42,24 +42,19 @@ impl Waiting {
         Poll::Ready(Woken::ByTime)
     }
 
-    /// Listens for releases from now on, and says whether it did not before.
-    pub(super) fn listen(&mut self, circuit: &ServiceCircuit) -> bool {
-        if self.release.is_some() {
-            return false;
-        }
-        let mut release = Box::pin(circuit.next_release());
-        release.as_mut().enable();
-        self.release = Some(release);
-        true
+    /// Waits for a release, for no longer than `limit`; `None` is no limit. One that listens already keeps its place.
+    pub(super) fn for_release(&mut self, circuit: &ServiceCircuit, limit: Option<Duration>) {
+        self.release.get_or_insert_with(|| Box::pin(circuit.next_release()));
+        self.arm(limit);
     }
 
-    /// Leaves a release to those that wait for one.
-    pub(super) fn stop_listening(&mut self) {
+    /// Waits for a time, and leaves releases to those that wait for one.
+    pub(super) fn for_time(&mut self, limit: Option<Duration>) {
         self.release = None;
+        self.arm(limit);
     }
 
-    /// Wakes after `limit` at the latest; `None` is no limit.
-    pub(super) fn arm(&mut self, limit: Option<Duration>) {
+    fn arm(&mut self, limit: Option<Duration>) {
         self.timer = limit.map(|limit| Box::pin(tokio::time::sleep(limit)));
     }
 

@@ -7,7 +7,7 @@ use core::future::poll_fn;
 use core::pin::Pin;
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::task::Poll;
-use fusebox::config::BreakerConfig;
+use fusebox::config::{BreakerConfig, HedgeConfig};
 use fusebox::*;
 use fusebox_core::State;
 use serde_json::Value;
@@ -234,6 +234,7 @@ impl World {
             max_retries: Some(0),
             max_wait: None,
             deadline: None,
+            hedge: HedgeConfig::default(),
             timeout: Some(DurationText::from_secs(3_600)),
             breaker: BreakerConfig {
                 // as the policy under test has it, not as the timeout above would have it

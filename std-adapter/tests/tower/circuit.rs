@@ -158,15 +158,18 @@ fn admission_refusal_and_settlement_allocate_nothing() {
     let client = tower::service_fn(|request: u32| ready(Ok::<_, Infallible>(request)));
     let config =
         PolicyConfig { bulkhead: BulkheadConfig { max_in_flight: Some(1), ..Default::default() }, ..config(json!({})) };
-    let mut service = CircuitLayer::new(&config).unwrap().when_refused(WhenRefused::Reject).layer(client);
-    let mut refused = service.clone();
-    let mut cx = Context::from_waker(Waker::noop());
-    let allocated = allocation_counter::measure(|| {
-        assert!(service.poll_ready(&mut cx).is_ready());
-        let mut call = service.call(7);
-        assert!(refused.poll_ready(&mut cx).is_ready());
-        assert!(matches!(poll_once(&mut refused.call(8)), Poll::Ready(Err(CallError::Rejected(_)))));
-        assert!(matches!(poll_once(&mut call), Poll::Ready(Ok(7))));
-    });
-    assert_eq!(allocated.count_total, 0);
+    let layer = CircuitLayer::new(&config).unwrap();
+    for layer in [layer.clone().when_refused(WhenRefused::Reject), layer.max_wait(ms(0))] {
+        let mut service = layer.layer(client);
+        let mut refused = service.clone();
+        let mut cx = Context::from_waker(Waker::noop());
+        let allocated = allocation_counter::measure(|| {
+            assert!(service.poll_ready(&mut cx).is_ready());
+            let mut call = service.call(7);
+            assert!(refused.poll_ready(&mut cx).is_ready());
+            assert!(matches!(poll_once(&mut refused.call(8)), Poll::Ready(Err(CallError::Rejected(_)))));
+            assert!(matches!(poll_once(&mut call), Poll::Ready(Ok(7))));
+        });
+        assert_eq!(allocated.count_total, 0);
+    }
 }

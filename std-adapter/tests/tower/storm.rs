@@ -3,10 +3,11 @@
 use crate::support::*;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
-use fusebox::ErrorCategory;
-use fusebox::tower::{PolicyLayer, WhenRefused};
+use fusebox::tower::{CircuitLayer, PolicyLayer, WhenRefused};
+use fusebox::{ErrorCategory, ToolError};
 use serde_json::json;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::thread;
 use tokio::task::JoinSet;
 use tower::{Layer, Service, ServiceExt};
 
@@ -74,6 +75,71 @@ async fn storm(seed: u64) {
     assert_eq!(running.load(Ordering::Relaxed), 0);
     assert_eq!(service.circuit().snapshot().in_flight, 0);
     assert_eq!(most.load(Ordering::Relaxed), SLOTS, "all slots were in use, and no more");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn no_release_is_lost_between_threads() {
+    const SLOTS: usize = 2;
+    let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let counted = (Arc::clone(&running), Arc::clone(&most));
+    let service = tower::service_fn(move |_: u64| {
+        let running = Running::begin(&counted.0, &counted.1);
+        async move {
+            tokio::task::yield_now().await;
+            drop(running);
+            Ok::<_, ToolError>(())
+        }
+    });
+    let config = only(json!({ "bulkhead": { "max_in_flight": SLOTS }, "rate": { "limit": "1000000/s", "burst": 1 } }));
+    let service = CircuitLayer::new(&config).unwrap().layer(service);
+    let mut callers = JoinSet::new();
+    for caller in 0..8 {
+        let service = service.clone();
+        callers.spawn(async move {
+            for call in 0..500 {
+                let mut call = Box::pin(service.clone().oneshot(call));
+                // some give up after their first poll
+                if caller % 2 == 0 && poll_once(&mut call).is_pending() {
+                    continue;
+                }
+                call.await.expect("it waits for as long as it takes");
+            }
+        });
+    }
+    let all = async { while callers.join_next().await.transpose().expect("no caller panics").is_some() {} };
+    // far more than it ever takes; without it a lost release would be a test that hangs
+    tokio::time::timeout(Duration::from_secs(60), all).await.expect("nobody waits for ever");
+    assert_eq!((running.load(Ordering::Relaxed), service.circuit().snapshot().in_flight), (0, 0));
+    assert!(most.load(Ordering::Relaxed) <= SLOTS);
+}
+
+#[test]
+fn a_release_that_comes_just_when_another_begins_to_wait_is_not_missed() {
+    const ROUNDS: usize = 20_000;
+    let config = only(json!({ "bulkhead": { "max_in_flight": 1 } }));
+    let service = tower::service_fn(|_: u32| core::future::ready(Ok::<_, ToolError>(())));
+    let service = CircuitLayer::new(&config).unwrap().layer(service);
+    let arrived = Arc::new(AtomicUsize::new(0));
+    let (done, all_done) = mpsc::channel();
+    for _ in 0..2 {
+        let (service, arrived, done) = (service.clone(), Arc::clone(&arrived), done.clone());
+        thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            for round in 1..=ROUNDS {
+                // both begin at once, and nobody else comes to make up for a lost release
+                arrived.fetch_add(1, Ordering::SeqCst);
+                while arrived.load(Ordering::SeqCst) < 2 * round {
+                    thread::yield_now();
+                }
+                runtime.block_on(service.clone().oneshot(0)).unwrap();
+            }
+            done.send(()).unwrap();
+        });
+    }
+    for _ in 0..2 {
+        // far more than it ever takes; without it a lost release would be a test that hangs
+        all_done.recv_timeout(Duration::from_secs(60)).expect("nobody waits for ever");
+    }
 }
 
 struct Running(Arc<AtomicUsize>);

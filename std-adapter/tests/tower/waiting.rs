@@ -36,7 +36,8 @@ async fn a_clone_that_waits_for_the_slot_is_woken_however_the_other_one_ends() {
     }
     for end in [End::Answer, End::DropResponse, End::DropService] {
         let backend = Backend::default();
-        let (mut first, task) = (one_slot(&backend), Task::new());
+        let config = json!({ "max_wait": "1h", "bulkhead": { "max_in_flight": 1 } });
+        let (mut first, task) = (guarded(&backend, config, WhenRefused::ByPart), Task::new());
         let mut second = first.clone();
         make_ready(&mut first);
         assert!(task.poll_ready(&mut second).is_pending());
@@ -53,6 +54,8 @@ async fn a_clone_that_waits_for_the_slot_is_woken_however_the_other_one_ends() {
         assert!(task.was_woken());
         assert!(task.poll_ready(&mut second).is_ready());
         assert_eq!(second.circuit().snapshot().in_flight, 1);
+        drop(second.call(0));
+        make_ready(&mut second); // nothing is left of the wait before
     }
 }
 
@@ -116,10 +119,10 @@ async fn by_default_the_rate_limit_is_waited_for_and_an_open_breaker_rejects() {
     let begun = Instant::now();
     for waited in [0, 500, 1_000] {
         // the last of them fails
-        let _ = service.ready().await.unwrap().call(0).await;
+        let _ = patiently(service.ready()).await.unwrap().call(0).await;
         assert_eq!(begun.elapsed(), ms(waited));
     }
-    assert_eq!(rejection(service.ready().await.unwrap().call(0).await).0, Part::Breaker);
+    assert_eq!(rejection(patiently(service.ready()).await.unwrap().call(0).await).0, Part::Breaker);
     assert_eq!((begun.elapsed(), calls.load(Ordering::Relaxed)), (ms(1_000), 3));
 }
 
@@ -163,12 +166,12 @@ async fn a_wait_ends_at_its_limit_and_one_that_is_too_long_does_not_begin() {
     let begun = Instant::now();
     make_ready(&mut service);
     let call = service.call(0);
-    assert_eq!(rejection(service.ready().await.unwrap().call(0).await), (Part::Bulkhead, Wait::Release));
+    assert_eq!(rejection(patiently(service.ready()).await.unwrap().call(0).await), (Part::Bulkhead, Wait::Release));
     assert_eq!(begun.elapsed(), ms(300));
 
     backend.answer(Ok("done"));
     call.await.unwrap();
-    assert_eq!(rejection(service.ready().await.unwrap().call(0).await).0, Part::Bucket);
+    assert_eq!(rejection(patiently(service.ready()).await.unwrap().call(0).await).0, Part::Bucket);
     assert_eq!(begun.elapsed(), ms(300), "700 ms are more than 300");
     tokio::time::advance(ms(500)).await;
     make_ready_after_a_wait(&mut service).await;
@@ -177,7 +180,7 @@ async fn a_wait_ends_at_its_limit_and_one_that_is_too_long_does_not_begin() {
 
 async fn make_ready_after_a_wait(service: &mut CircuitService<Client>) {
     assert!(Task::new().poll_ready(service).is_pending());
-    service.ready().await.unwrap();
+    patiently(service.ready()).await.unwrap();
     assert_eq!(service.circuit().snapshot().in_flight, 1);
 }
 
@@ -194,11 +197,11 @@ async fn waiting_for_a_breaker_outlasts_its_open_wait_and_the_lease_of_a_lost_pr
     assert!(call.await.is_err());
 
     let mut lost = service.clone();
-    lost.ready().await.unwrap();
+    patiently(lost.ready()).await.unwrap();
     assert_eq!(begun.elapsed(), Duration::from_secs(5));
     let lost = lost.call(0); // never polled, never dropped
     let mut probe = service.clone();
-    probe.ready().await.unwrap();
+    patiently(probe.ready()).await.unwrap();
     // the lease is kept in ticks of 8.4 ms
     assert!((ms(8_000)..ms(8_020)).contains(&begun.elapsed()), "{:?}", begun.elapsed());
     let call = probe.call(0);
@@ -208,6 +211,26 @@ async fn waiting_for_a_breaker_outlasts_its_open_wait_and_the_lease_of_a_lost_pr
     call.await.unwrap();
     assert_eq!(service.circuit().snapshot().breaker.unwrap().state, State::Closed);
     drop(lost);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_was_ready_before_the_breaker_opened_waits_when_it_is_asked_again() {
+    let backend = Backend::default();
+    let config = json!({ "breaker": { "consecutive_failures": 1, "jitter": "none" } });
+    let service = guarded(&backend, config, WhenRefused::Wait);
+    let (mut early, mut failing) = (service.clone(), service.clone());
+    make_ready(&mut early);
+    make_ready(&mut failing);
+    let call = failing.call(0);
+    backend.answer(Err(error(ErrorCategory::Network)));
+    assert!(call.await.is_err());
+
+    let task = Task::new();
+    assert!(task.poll_ready(&mut early).is_pending());
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(task.was_woken());
+    assert!(task.poll_ready(&mut early).is_ready());
+    assert_eq!(service.circuit().snapshot().breaker.unwrap().outstanding, 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,7 +6,8 @@ use super::policies::{any_policy, calm_policy, patient_policy};
 use arc_swap::ArcSwap;
 use fastrand::Rng;
 use fusebox::{
-    Attempt, CallOptions, CounterSnapshot, Executor, Forced, Handle, Policy, PolicyConfig, Priority, Registry,
+    Attempt, CallError, CallOptions, CounterSnapshot, Executor, Forced, Handle, Policy, PolicyConfig, Priority,
+    Registry,
 };
 use serde_json::Value;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -92,7 +93,10 @@ impl Subject {
             }
             Door::Registry(registry, _) => {
                 let handle = registry.handle(&self.name)?;
-                Some(Ending::from(&handle.execute(&args, &options).await))
+                let execution = handle.execute(&args, &options).await;
+                // removed between the lookup and the call
+                let is_gone = matches!(execution.result, Err(CallError::UnknownTool(_)));
+                (!is_gone).then(|| Ending::from(&execution))
             }
             Door::Bare(newest) => {
                 let executor = newest.load_full();

@@ -7,12 +7,12 @@
 use super::super::admission::{Admitted, Bookings};
 use super::super::bounded::{Bounds, Cut};
 use super::super::limiter::Limiter;
-use super::{Call, Refused, shorter};
+use super::{Call, Refused};
 use crate::Sleep;
 use core::mem;
 use core::ptr;
 use core::time::Duration;
-use fusebox_core::{Outcome, Part, Rejection, Wait};
+use fusebox_core::{Part, Rejection, Wait};
 use std::pin::pin;
 
 /// Why an admission was not granted now.
@@ -49,7 +49,7 @@ impl<'a, C: Sleep> Call<'a, C> {
                 Err(Denied::By(limiter, rejection)) => (limiter, rejection),
                 Err(Denied::Over(refused)) => return Err(refused),
             };
-            let Some(wait) = self.worth_waiting(limiter, rejection) else {
+            let Some(mut wait) = self.worth_waiting(limiter, rejection) else {
                 return Err(Refused::By(limiter.refusal(rejection)));
             };
             let listened = awaited.is_some_and(|awaited| ptr::eq(awaited, limiter));
@@ -63,8 +63,9 @@ impl<'a, C: Sleep> Call<'a, C> {
                 // without a booking, such as where the bucket allows no more of them, it asks again by then
                 if rejection.by == Part::Bucket
                     && bookings.at(limiter).is_none()
-                    && let Some(booking) = limiter.book(self.now, self.options.priority, wait)
+                    && let Some(booking) = limiter.book(self.now, self.options.priority, self.most_wait())
                 {
+                    wait = booking.ready_at().saturating_since(self.now); // others may have booked meanwhile
                     bookings.add(limiter, booking);
                 }
             }
@@ -110,11 +111,11 @@ impl<'a, C: Sleep> Call<'a, C> {
             };
             match answer {
                 Ok((held, transition)) => {
-                    executor.shared.counters.count_transition(transition);
+                    executor.report(transition, self.now);
                     admitted.hold(limiter, held);
                 }
                 Err(rejection) => {
-                    admitted.settle(Outcome::Cancelled, self.now);
+                    admitted.undo(bookings, self.now);
                     limiter.announce_room(self.now); // what it took and gave back has looked taken meanwhile
                     return Err(Denied::By(limiter, rejection));
                 }
@@ -125,13 +126,18 @@ impl<'a, C: Sleep> Call<'a, C> {
 
     /// How long to wait for a limiter after its refusal; `None` where that is longer than the call may wait.
     fn worth_waiting(&self, limiter: &Limiter, rejection: Rejection) -> Option<Duration> {
-        let most = shorter(Some(self.wait_left), self.time_left())?;
+        let most = self.most_wait();
         let wait = match rejection.wait {
             // a probe that never reports releases nobody: time does, when its lease is over
             Wait::Release => limiter.longest_refusal(self.now).map_or(most, |wait| wait.min(most)),
             wait => wait.duration()?,
         };
         (wait <= most && !most.is_zero()).then_some(wait)
+    }
+
+    /// The longest that the call may still wait.
+    fn most_wait(&self) -> Duration {
+        self.time_left().map_or(self.wait_left, |left| left.min(self.wait_left))
     }
 }
 

@@ -1,15 +1,18 @@
 //! One attempt: begun, bounded while it runs, and settled by how it ended.
 
+use super::super::Executor;
 use super::super::admission::Admitted;
 use super::super::bounded::{Bounds, Cut};
 use super::super::execution::FailedAttempt;
-use super::super::{Executor, nested};
+use super::super::nested::Nested;
+use super::report::Report;
 use super::{Call, shorter};
-use crate::counters::add_one;
+use crate::telemetry::Reason;
 use crate::{Attempt, CallError, CallOptions, Classify, ErrorCategory, IdempotencyKey, Progress, Sleep};
 use core::time::Duration;
-use fusebox_core::{Instant, Outcome};
+use fusebox_core::Outcome;
 use std::pin::pin;
+use tracing::Instrument;
 
 /// How many failed attempts a call remembers one by one.
 const REMEMBERED_FAILURES: usize = 32;
@@ -18,14 +21,14 @@ const REMEMBERED_FAILURES: usize = 32;
 #[derive(Debug)]
 pub(super) struct Started<'a, C: Sleep> {
     admitted: Admitted<'a, C>,
-    begun: Instant,
+    report: Report<'a, C>,
     /// What was left of the deadline when it began.
     time_left: Option<Duration>,
     bounds: Bounds<'a, C>,
     progress: Progress,
     idle_timeout: Option<Duration>,
-    /// Whether it will be made again if it fails.
-    retried: bool,
+    /// What calls that it makes know of it.
+    inside: Nested,
 }
 
 /// How an attempt ended: cut short, with a panic's message, stalled, or by the tool itself.
@@ -46,23 +49,20 @@ impl<'a, C: Sleep> Call<'a, C> {
         if let Some(hedging) = self.hedging() {
             return self.hedged(admitted, tool, hedging).await;
         }
-        let (started, attempt) = self.begin(admitted);
+        let reason = if self.attempts == 0 { Reason::First } else { Reason::Retry };
+        let (started, attempt) = self.begin(admitted, reason);
         let ended = {
             // pinned here, because each future that owned another one would double its size
-            let running = pin!(nested::attempt(started.retried, async { tool(attempt).await }));
+            let running = pin!(started.surround(async { tool(attempt).await }));
             started.run(running).await
         };
         self.conclude(started, ended)
     }
 
     /// Begins an attempt: everything but running it.
-    pub(super) fn begin(&mut self, admitted: Admitted<'a, C>) -> (Started<'a, C>, Attempt) {
-        let Executor { shared, policy, clock, .. } = self.executor;
+    pub(super) fn begin(&mut self, admitted: Admitted<'a, C>, reason: Reason) -> (Started<'a, C>, Attempt) {
+        let Executor { policy, clock, .. } = self.executor;
         let options: &'a CallOptions = self.options;
-        add_one(&shared.counters.attempts);
-        if self.attempts > 0 {
-            add_one(&shared.counters.retries);
-        }
         self.attempts = self.attempts.saturating_add(1);
         if let Some(retry) = self.retry.take() {
             retry.made();
@@ -72,16 +72,19 @@ impl<'a, C: Sleep> Call<'a, C> {
         let progress = if policy.idle_timeout.is_some() { Progress::watched() } else { Progress::default() };
         let attempt = Attempt::new(self.attempts, time_left, key, progress.clone());
         let bounds = Bounds::new(clock, shorter(Some(policy.timeout), time_left), options.cancel.as_ref());
-        let retried = self.nested || policy.max_retries > 0;
+        let inside = Nested {
+            retried: self.nested.retried || policy.max_retries > 0,
+            hedged: self.nested.hedged || policy.hedge.is_some(),
+        };
         (
             Started {
                 admitted,
-                begun: self.now,
+                report: Report::begin(self.executor, self.attempts, reason, self.now),
                 time_left,
                 bounds,
                 progress,
                 idle_timeout: policy.idle_timeout,
-                retried,
+                inside,
             },
             attempt,
         )
@@ -93,12 +96,13 @@ impl<'a, C: Sleep> Call<'a, C> {
         mut started: Started<'a, C>,
         ended: Ended<T, E>,
     ) -> Result<T, CallError<E>> {
-        let Executor { shared, policy, clock, own, .. } = self.executor;
+        let Executor { shared, policy, clock, .. } = self.executor;
         self.now = clock.now();
-        let elapsed = self.now.saturating_since(started.begun);
+        let elapsed = self.now.saturating_since(started.report.begun);
         let error = match ended {
             Ok(Ok(Some(Ok(output)))) => {
                 started.admitted.settle(Outcome::Success, self.now);
+                started.report.end(None, false, self.now);
                 self.earn_retry();
                 if let Some(latency) = shared.latency.get() {
                     latency.record(elapsed);
@@ -116,21 +120,22 @@ impl<'a, C: Sleep> Call<'a, C> {
                 _ => CallError::TimedOut { after: policy.timeout },
             },
         };
-        match error {
-            CallError::Failed(_) | CallError::Panicked(_) => started.admitted.spend(),
-            CallError::TimedOut { .. } | CallError::Stalled { .. } | CallError::DeadlineExceeded { .. } => {
-                add_one(&shared.counters.timeouts);
-            }
-            _ => {}
+        if matches!(error, CallError::Failed(_) | CallError::Panicked(_)) {
+            started.admitted.spend();
         }
+        let too_long = matches!(
+            error,
+            CallError::TimedOut { .. } | CallError::Stalled { .. } | CallError::DeadlineExceeded { .. }
+        );
         let category = error.category();
+        if error.retry_after().is_some() || category == ErrorCategory::RateLimit {
+            self.executor.slow_down(self.now, error.retry_after().unwrap_or_default());
+        }
         let outcome = self.outcome(category);
         started.admitted.settle(outcome, self.now);
+        started.report.end(Some(category), too_long, self.now);
         if outcome != Outcome::Cancelled {
             self.earn_retry();
-        }
-        if let Some(wait) = error.retry_after() {
-            own.slow_down(self.now, wait);
         }
         if self.failures.len() < REMEMBERED_FAILURES {
             self.failures.push(FailedAttempt { category, elapsed });
@@ -164,7 +169,8 @@ impl<C: Sleep> Started<'_, C> {
         bounds.run_caught(progress.watch(bounds.clock(), self.idle_timeout, running)).await
     }
 
-    pub(super) const fn is_retried(&self) -> bool {
-        self.retried
+    /// The tool's future with what surrounds it: the span, and that calls which it makes know that they are within one.
+    pub(super) fn surround<F: Future>(&self, running: F) -> impl Future<Output = F::Output> + use<F, C> {
+        self.inside.run(running).instrument(self.report.span())
     }
 }

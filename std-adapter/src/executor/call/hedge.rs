@@ -1,23 +1,24 @@
 //! Hedging: where an attempt takes long, another one is made beside it, and the first output counts.
 //!
 //! A hedge is an attempt like any other: it is admitted, counted, settled, and paid from the retry budget. It never waits
-//! for admission. Those that are still running when the call ends are dropped, which settles them as cancelled.
+//! for admission. Those that are still running when the call ends are dropped, which settles them as cancelled. Once an
+//! attempt has failed there are no more hedges: what comes then is a retry, after its backoff.
 //!
 //! Dean and Barroso, "The Tail at Scale", Communications of the ACM 56(2), 2013.
 
 use super::super::admission::{Admitted, Bookings};
 use super::super::latency::Latency;
-use super::super::nested;
 use super::super::retry::Retry;
 use super::Call;
 use super::attempt::{Ended, Started};
 use crate::config::{HedgeAfter, HedgePolicy};
-use crate::counters::add_one;
+use crate::telemetry::Reason;
 use crate::{Attempt, CallError, Classify, Sleep};
+use core::panic::AssertUnwindSafe;
 use core::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use std::panic::{self, AssertUnwindSafe};
+use std::panic;
 use std::pin::pin;
 
 /// When the next hedge comes, and how many may.
@@ -32,7 +33,7 @@ impl<'a, C: Sleep> Call<'a, C> {
     pub(super) fn hedging(&self) -> Option<Hedging> {
         let policy = &self.executor.policy;
         let HedgePolicy { after, max } = policy.hedge?;
-        if self.nested && !policy.nested_retries {
+        if self.nested.is_repeated() && !policy.nested_retries {
             return None; // the attempt around this one would multiply it
         }
         let delay = match after {
@@ -59,8 +60,10 @@ impl<'a, C: Sleep> Call<'a, C> {
     {
         let Hedging { delay, most: mut left } = hedging;
         let executor = self.executor;
+        let mut last = None;
         let mut attempts = FuturesUnordered::new();
-        let (started, attempt) = self.begin(admitted);
+        let reason = if self.attempts == 0 { Reason::First } else { Reason::Retry };
+        let (started, attempt) = self.begin(admitted, reason);
         attempts.push(run(started, called(tool, attempt)));
         loop {
             let due = async {
@@ -77,13 +80,18 @@ impl<'a, C: Sleep> Call<'a, C> {
             match ended {
                 Some((started, ended)) => match self.conclude(started, ended) {
                     Ok(output) => return Ok(output),
-                    Err(error) if attempts.is_empty() || self.can_help(&error).is_err() => return Err(error),
-                    Err(_) => {} // another one may still succeed
+                    Err(error) if attempts.is_empty() || self.can_help(&error).is_err() => {
+                        return Err(error.after(last));
+                    }
+                    Err(error) => {
+                        last = Some(error.after(last)); // another one may still succeed
+                        left = 0;
+                    }
                 },
                 None => match self.admit_hedge() {
                     Some(admitted) => {
                         left -= 1;
-                        let (started, attempt) = self.begin(admitted);
+                        let (started, attempt) = self.begin(admitted, Reason::Hedge);
                         attempts.push(run(started, called(tool, attempt)));
                     }
                     None => left = 0,
@@ -98,7 +106,6 @@ impl<'a, C: Sleep> Call<'a, C> {
         let retry = Retry::withdraw(self.executor, self.now)?;
         let admitted = self.ask(&Bookings::new(self.executor)).ok()?;
         retry.made();
-        add_one(&self.executor.shared.counters.hedges);
         Some(admitted)
     }
 }
@@ -123,7 +130,7 @@ async fn run<'a, C: Sleep, T, E, Fut>(started: Started<'a, C>, running: Fut) -> 
 where
     Fut: Future<Output = Result<T, E>>,
 {
-    let running = pin!(nested::attempt(started.is_retried(), running));
+    let running = pin!(started.surround(running));
     let ended = started.run(running).await;
     (started, ended)
 }

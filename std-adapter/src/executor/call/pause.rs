@@ -13,6 +13,8 @@ impl<C: Sleep> Call<'_, C> {
     pub(in super::super) async fn pause<E: Classify>(&mut self, error: &CallError<E>) -> Result<(), Stopped> {
         let delay = self.delay(error)?;
         self.retry = Some(Retry::withdraw(self.executor, self.now).ok_or(Stopped::RetryBudget)?);
+        let next = self.attempts.saturating_add(1);
+        self.executor.shared.telemetry.retry_scheduled(next, delay, self.now);
         let bounds = Bounds::new(&self.executor.clock, Some(delay), self.options.cancel.as_ref());
         let ended = bounds.run(core::future::pending::<()>()).await;
         self.now = self.executor.clock.now();
@@ -29,7 +31,7 @@ impl<C: Sleep> Call<'_, C> {
         if self.attempts > policy.max_retries {
             return Err(Stopped::RetriesExhausted);
         }
-        if self.nested && !policy.nested_retries {
+        if self.nested.retried && !policy.nested_retries {
             return Err(Stopped::Nested);
         }
         let asked = error.retry_after().unwrap_or_default();

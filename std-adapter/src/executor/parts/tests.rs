@@ -1,6 +1,7 @@
 //! Parts without an executor: what is admitted, booked, kept under another policy and brought across a restart.
 
 mod memory;
+mod sequences;
 
 use super::*;
 use crate::config::{Policy, PolicyConfig};
@@ -78,7 +79,7 @@ fn b5_a_cancelled_call_leaves_all_parts_as_if_it_had_never_been() {
     let parts = Parts::new(&policy);
     let before = parts.snapshot(&policy, NOW);
     let held = admit(&parts, &policy, NOW).expect("all is fresh");
-    assert_eq!(held.issued(), NOW);
+    assert_eq!(held.issued, NOW);
     assert_ne!(parts.snapshot(&policy, NOW), before);
     parts.settle(&policy, NOW, held, Outcome::Cancelled);
     assert_eq!(parts.snapshot(&policy, NOW), before);
@@ -156,25 +157,38 @@ fn r1_a_bucket_keeps_its_share_also_while_the_policy_lacks_it() {
 
 #[test]
 fn r1_what_was_learned_stays_under_another_policy_and_while_it_lacks_the_part() {
-    let policy = every_part();
+    let (policy, now) = (every_part(), after(1_000.0));
     let parts = Parts::new(&policy);
-    end(&parts, &policy, NOW, Outcome::Failure);
-    let learned = parts.snapshot(&policy, NOW);
+    end(&parts, &policy, now, Outcome::Failure);
+    let learned = parts.snapshot(&policy, now);
     assert_eq!((learned.limit, learned.adaptive_rate.map(|rate| rate.share_milli())), (Some(1), Some(499)));
     assert_eq!(learned.throttle.map(|throttle| throttle.requests), Some(1));
     let none = LimitPolicy::UNLIMITED;
-    parts.change_policy(&policy, &none, NOW);
-    assert_eq!(parts.snapshot(&none, NOW), PartsSnapshot::default());
+    parts.change_policy(&policy, &none, now);
+    assert_eq!(parts.snapshot(&none, now), PartsSnapshot::default());
     let twice = limits(json!({
         "rate": { "limit": "2/s", "adaptive": { "decrease": 0.5 } },
         "bulkhead": { "adaptive": { "min": 1 } },
-        "throttle": { "window": "60s" },
+        "throttle": { "window": "1s" },
     }));
-    parts.change_policy(&none, &twice, NOW);
-    let kept = parts.snapshot(&twice, NOW);
+    parts.change_policy(&none, &twice, now);
+    let kept = parts.snapshot(&twice, now);
     assert_eq!((kept.limit, kept.throttle.map(|throttle| throttle.requests)), (Some(1), Some(1)));
     let rate = kept.adaptive_rate.expect("it adapts").share_milli();
     assert!((245..=250).contains(&rate), "the same rate is half the share of a limit twice as high: {rate}");
+}
+
+#[test]
+fn r1_a_retry_budget_keeps_its_balance() {
+    let budget = |window: &str| limits(json!({ "retry_budget": { "window": window, "per_second": 1, "share": 1 } }));
+    let (first, second, now) = (budget("10s"), budget("10m"), after(1_000.0));
+    let parts = Parts::new(&first);
+    let balance = |policy: &LimitPolicy| parts.snapshot(policy, now).retry_budget.map(|budget| budget.balance);
+    let earning = first.retry_budget.expect("it has one");
+    (0..100).for_each(|_| parts.retry_budget().deposit(&earning, now));
+    let earned = balance(&first);
+    parts.change_policy(&first, &second, now);
+    assert_eq!(balance(&second), earned);
 }
 
 #[test]
@@ -317,7 +331,7 @@ fn parts_are_fresh_until_one_of_them_has_something_to_remember() {
         |parts, policy| drop(admit(parts, policy, NOW)),
         |parts, policy| assert_eq!(end(parts, policy, NOW, Outcome::Failure), None),
         |parts, policy| assert_eq!(end(parts, policy, NOW, Outcome::Success), None),
-        |parts, policy| drop(book(parts, policy, 1)),
+        |parts, policy| assert!(book(parts, policy, 1).is_some()),
         |parts, policy| parts.slow_down(policy, NOW, Duration::from_secs(1)),
         |parts, _| assert!(parts.force(Forced::Open).is_some()),
         |parts, policy| {
@@ -334,6 +348,9 @@ fn parts_are_fresh_until_one_of_them_has_something_to_remember() {
     let parts = Parts::new(&policy);
     assert!(parts.force(Forced::Open).is_some() && parts.reset().is_some());
     assert!(parts.is_fresh(&policy, NOW));
+    let throttled = LimitPolicy { throttle: policy.throttle, ..LimitPolicy::UNLIMITED };
+    end(&parts, &throttled, NOW, Outcome::Success);
+    assert!(!parts.is_fresh(&throttled, NOW) && parts.is_fresh(&throttled, after(1e4)));
 }
 
 #[test]

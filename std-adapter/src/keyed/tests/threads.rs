@@ -20,7 +20,7 @@ struct Debt {
 impl Keeper for Debts {
     type Value = Debt;
 
-    fn fresh(&self) -> Debt {
+    fn fresh(&self, _: Option<&str>) -> Debt {
         Debt { number: self.made.fetch_add(1, Ordering::Relaxed), owed: AtomicU64::new(0) }
     }
 

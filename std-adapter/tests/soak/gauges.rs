@@ -1,0 +1,96 @@
+//! `Gauge`: what one limiter may admit at most, reckoned from its policies alone.
+//!
+//! A gauge takes tokens when an attempt begins and gives them back when it is cut. A limiter gives back no more and takes no
+//! less, so its level is never above the gauge's; and when it admits, the gauge has not gone below nothing (T1).
+
+use fusebox::PolicyConfig;
+use tokio::time::Instant;
+
+/// The limits of one limiter.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Bounds {
+    /// Tokens.
+    pub(crate) burst: f64,
+    /// Tokens per second.
+    pub(crate) rate: f64,
+    pub(crate) slots: Option<u32>,
+}
+
+impl Bounds {
+    /// The limits of a checked policy.
+    pub(crate) fn of(effective: &PolicyConfig) -> Self {
+        let limit = effective.rate.limit.expect("every policy here has a rate").0;
+        Self {
+            burst: effective.rate.burst.expect("and a burst"),
+            rate: limit.tokens as f64 / limit.per.as_secs_f64(),
+            slots: effective.bulkhead.max_in_flight,
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Gauge {
+    bounds: Bounds,
+    level: f64,
+    at: Instant,
+    /// All that has flowed in, of which a limiter may be off by a millionth (T3).
+    flowed: f64,
+    inside: u32,
+}
+
+impl Gauge {
+    pub(crate) fn new(bounds: Bounds) -> Self {
+        Self { bounds, level: bounds.burst, at: Instant::now(), flowed: 0.0, inside: 0 }
+    }
+
+    /// An attempt begins that costs so many tokens.
+    pub(crate) fn begin(&mut self, cost: f64) -> Result<(), String> {
+        self.refill();
+        self.level -= cost;
+        self.inside += 1;
+        let slack = 0.002 + self.flowed * 1e-6;
+        if self.level < -slack {
+            return Err(format!("T1: more was admitted than the rate allows: {self:?}"));
+        }
+        if self.bounds.slots.is_some_and(|slots| self.inside > slots) {
+            return Err(format!("more are in flight than the bulkhead allows: {self:?}"));
+        }
+        Ok(())
+    }
+
+    /// The attempt is over; one that was cut has used nothing up.
+    pub(crate) fn end(&mut self, cost: f64, cut: bool) {
+        self.inside -= 1;
+        if cut {
+            self.refill();
+            self.level = (self.level + cost).min(self.bounds.burst);
+        }
+    }
+
+    /// The limits change. The level stays in proportion; tokens that were `booked` ahead count in full.
+    pub(crate) fn change(&mut self, bounds: Bounds, booked: f64) {
+        self.refill();
+        if bounds != self.bounds {
+            self.level = (self.level * bounds.burst / self.bounds.burst).max(self.level.min(0.0)) + booked;
+            self.bounds = bounds;
+        }
+    }
+
+    pub(crate) const fn inside(&self) -> u32 {
+        self.inside
+    }
+
+    pub(crate) const fn bounds(&self) -> Bounds {
+        self.bounds
+    }
+
+    fn refill(&mut self) {
+        let now = Instant::now();
+        let inflow = now.saturating_duration_since(self.at).as_secs_f64() * self.bounds.rate;
+        self.flowed += inflow;
+        if self.level < self.bounds.burst {
+            self.level = (self.level + inflow).min(self.bounds.burst);
+        }
+        self.at = now;
+    }
+}
