@@ -31,6 +31,36 @@ pub(crate) fn plain(mut json: Value) -> Policy {
     policy(json)
 }
 
+pub(crate) fn registry_config(json: Value) -> RegistryConfig {
+    serde_json::from_value(json).expect("the test's configuration can be read")
+}
+
+/// A registry whose tools have no limits of their own and do not retry, unless the test says otherwise.
+pub(crate) fn unlimited_registry() -> Registry {
+    let defaults = serde_json::json!({
+        "max_retries": 0, "rate": { "enabled": false }, "retry_budget": { "enabled": false },
+    });
+    Registry::with_defaults(config(defaults)).expect("in range")
+}
+
+/// A tool that sleeps for as many milliseconds as its argument says, and fails if that says a category.
+pub(crate) fn sleeper() -> impl Tool {
+    async |args: Value| {
+        if let Ok(category) = serde_json::from_value(args.clone()) {
+            return Err(error(category));
+        }
+        if let Some(millis) = args.as_u64().filter(|&millis| millis > 0) {
+            tokio::time::sleep(ms(millis)).await;
+        }
+        Ok(args)
+    }
+}
+
+/// All that a registry's circuits remember.
+pub(crate) fn state_of(registry: &Registry) -> Value {
+    serde_json::to_value(registry.state()).expect("it is data")
+}
+
 pub(crate) fn error(category: ErrorCategory) -> ToolError {
     ToolError::new(category, format!("a {category} error"))
 }
@@ -46,6 +76,8 @@ pub(crate) fn assert_balanced(counters: &CounterSnapshot, running: u64) {
     let ended = counters.succeeded
         + counters.failed
         + counters.cancelled
+        + counters.denied
+        + counters.invalid_args
         + counters.rejected_by_breaker
         + counters.rejected_by_bulkhead
         + counters.rejected_by_bucket
