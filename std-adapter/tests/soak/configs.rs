@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 
 pub(crate) const MAX_KEYS: usize = 8;
 
+/// Tools whose calls never wait, so that nothing is booked.
+pub(crate) const WITHOUT_WAIT: [&str; 2] = ["order", "plan"];
+
 /// The most retries saved up in any budget.
 pub(crate) const RETRIES: f64 = 20.0;
 
@@ -111,9 +114,9 @@ fn some(rng: &mut Rng) -> Value {
                     "throttle": { "ratio": 1.5, "padding": 4 },
                 },
             },
-            "order": { "capabilities": ["shop.order"], "policy": { "idempotent": false, "deadline": "5s", "max_retries": 3 } },
+            "order": { "capabilities": ["shop.order"], "policy": { "idempotent": false, "max_wait": "0s", "deadline": "5s", "max_retries": 3 } },
             "stream": { "groups": ["gpu", "web"], "policy": { "timeout": "5s", "idle_timeout": "500ms" } },
-            "plan": { "policy": { "timeout": "6s", "deadline": "10s", "max_retries": 1 } },
+            "plan": { "policy": { "max_wait": "0s", "timeout": "6s", "deadline": "10s", "max_retries": 1 } },
             "cache": { "max_output": "2 KiB", "policy": { "max_wait": "1s" } },
         },
         "rules": [

@@ -1,7 +1,8 @@
 //! `Gauge`: what one limiter may admit at most, reckoned from its policies alone.
 //!
 //! A gauge takes tokens when an attempt begins and gives them back when it is cut. A limiter gives back no more and takes no
-//! less, so its level is never above the gauge's; and when it admits, the gauge has not gone below nothing (T1).
+//! less, so its level is never above the gauge's; and when it admits, the gauge has not gone below nothing (T1), but for what
+//! was booked before.
 
 use fusebox::PolicyConfig;
 use tokio::time::Instant;
@@ -33,6 +34,8 @@ pub(crate) struct Gauge {
     bounds: Bounds,
     level: f64,
     at: Instant,
+    /// What calls may have booked since the gauge was full, and taken later. It comes on top of burst and rate.
+    booked: f64,
     /// All that has flowed in, of which a limiter may be off by a millionth (T3).
     flowed: f64,
     inside: u32,
@@ -40,16 +43,17 @@ pub(crate) struct Gauge {
 
 impl Gauge {
     pub(crate) fn new(bounds: Bounds) -> Self {
-        Self { bounds, level: bounds.burst, at: Instant::now(), flowed: 0.0, inside: 0 }
+        Self { bounds, level: bounds.burst, at: Instant::now(), booked: 0.0, flowed: 0.0, inside: 0 }
     }
 
-    /// An attempt begins that costs so many tokens.
-    pub(crate) fn begin(&mut self, cost: f64) -> Result<(), String> {
+    /// An attempt begins that costs so many tokens, while calls may have `booked` others.
+    pub(crate) fn begin(&mut self, cost: f64, booked: f64) -> Result<(), String> {
         self.refill();
         self.level -= cost;
         self.inside += 1;
+        self.booked = self.booked.max(booked);
         let slack = 0.002 + self.flowed * 1e-6;
-        if self.level < -slack {
+        if self.level < -slack - self.booked {
             return Err(format!("T1: more was admitted than the rate allows: {self:?}"));
         }
         if self.bounds.slots.is_some_and(|slots| self.inside > slots) {
@@ -67,11 +71,13 @@ impl Gauge {
         }
     }
 
-    /// The limits change. The level stays in proportion; tokens that were `booked` ahead count in full.
-    pub(crate) fn change(&mut self, bounds: Bounds, booked: f64) {
+    /// The limits change. The level stays in proportion; those who have booked with `debt` go when they were told.
+    pub(crate) fn change(&mut self, bounds: Bounds, debt: f64) {
         self.refill();
         if bounds != self.bounds {
-            self.level = (self.level * bounds.burst / self.bounds.burst).max(self.level.min(0.0)) + booked;
+            let ratio = bounds.burst / self.bounds.burst;
+            self.level *= ratio;
+            self.booked = (self.booked + debt) * ratio.max(1.0);
             self.bounds = bounds;
         }
     }
@@ -88,8 +94,9 @@ impl Gauge {
         let now = Instant::now();
         let inflow = now.saturating_duration_since(self.at).as_secs_f64() * self.bounds.rate;
         self.flowed += inflow;
-        if self.level < self.bounds.burst {
-            self.level = (self.level + inflow).min(self.bounds.burst);
+        self.level = (self.level + inflow).min(self.bounds.burst);
+        if self.level >= self.bounds.burst {
+            self.booked = 0.0;
         }
         self.at = now;
     }

@@ -103,20 +103,22 @@ impl Stage {
 
     /// An attempt begins at a tool. Nobody else has run since it was admitted.
     pub(crate) fn begin(&self, place: &Place, cost: f64) {
+        let registrations = held(&self.registrations);
+        let Some(handle) = registrations.get(place.name).and_then(|handles| handles.get(place.number)) else { return };
+        let tool = handle.snapshot();
+        if tool.breaker.is_some_and(|own| matches!(own.state, BreakerStateName::Open | BreakerStateName::ForcedOpen)) {
+            self.books.complain(format!("{place:?}: an open breaker has admitted an attempt"));
+        }
+        // only a tool's own bucket is booked ahead: by each call under way at most what the dearest costs
+        let under_way = tool.counters.calls.saturating_sub(tool.counters.ended()) as f64;
+        let booked = if configs::WITHOUT_WAIT.contains(&place.name) { 0.0 } else { 2.0 * under_way };
         let mut gauges = held(&self.gauges);
         for name in gauges_of(place) {
             let Some(gauge) = gauges.get_mut(&name) else { continue };
-            if let Err(problem) = gauge.begin(cost) {
+            let booked = if name == own_gauge_of(place) { booked - 2.0 * f64::from(gauge.inside()) } else { 0.0 };
+            if let Err(problem) = gauge.begin(cost, booked.max(0.0)) {
                 self.books.complain(format!("{name}: {problem}"));
             }
-        }
-        drop(gauges);
-        let registrations = held(&self.registrations);
-        let Some(handle) = registrations.get(place.name).and_then(|handles| handles.get(place.number)) else { return };
-        let breaker = handle.snapshot().breaker;
-        if breaker.is_some_and(|breaker| matches!(breaker.state, BreakerStateName::Open | BreakerStateName::ForcedOpen))
-        {
-            self.books.complain(format!("{place:?}: an open breaker has admitted an attempt"));
         }
     }
 
@@ -229,7 +231,11 @@ fn bounds(config: &RegistryConfig, registrations: &[(&'static str, usize)]) -> V
 /// The limiters that an attempt has passed.
 fn gauges_of(place: &Place) -> impl Iterator<Item = String> {
     let groups = groups_of(place.name).iter().map(|group| format!("group {group}"));
-    ["registry".to_owned(), format!("{} {}", place.name, place.number)].into_iter().chain(groups)
+    ["registry".to_owned(), own_gauge_of(place)].into_iter().chain(groups)
+}
+
+fn own_gauge_of(place: &Place) -> String {
+    format!("{} {}", place.name, place.number)
 }
 
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
