@@ -60,12 +60,14 @@ pub(crate) fn calm(rng: &mut Rng) -> RegistryConfig {
 /// A configuration with one fault somewhere.
 pub(crate) fn bad(rng: &mut Rng) -> RegistryConfig {
     let mut config = some(rng);
-    match rng.u8(..6) {
+    match rng.u8(..7) {
         0 => config["limits"]["rate"]["burst"] = json!(0),
         1 => config["groups"]["web"]["bulkhead"]["max_in_flight"] = json!(0),
         2 => config["tools"]["search"]["fallback"] = json!("fetch"),
         3 => config["tools"]["embed"]["groups"] = json!(["nobody"]),
         4 => config["tools"]["order"]["aliases"] = json!(["find"]),
+        // a tool that only the program knows of
+        5 => config["tools"]["order"]["aliases"] = json!(["guest"]),
         _ => config["tools"]["plan"]["policy"]["timeout"] = json!("0s"),
     }
     read(config)
@@ -102,8 +104,8 @@ fn some(rng: &mut Rng) -> Value {
             },
             "fetch": {
                 "groups": ["web"], "fallback": "search", "capabilities": ["web.fetch"],
-                "keyed": { "max_keys": MAX_KEYS, "rate": { "limit": "4/s", "burst": 12 }, "bulkhead": { "max_in_flight": 4 } },
-                "policy": { "breaker": { "window": { "span": "1m" }, "minimum_calls": 6 } },
+                "keyed": { "max_keys": MAX_KEYS, "rate": { "limit": "4/s", "burst": 12 }, "bulkhead": { "max_in_flight": 1 } },
+                "policy": { "max_wait": "500ms", "rate": { "limit": per_second(scaled(4)), "burst": scaled(8) }, "breaker": { "window": { "span": "1m" }, "minimum_calls": 6 } },
             },
             "embed": {
                 "groups": ["gpu"],
@@ -111,6 +113,7 @@ fn some(rng: &mut Rng) -> Value {
                     "max_wait": "2s",
                     "rate": { "limit": per_second(scaled(3)), "burst": scaled(6), "adaptive": { "floor": 0.5, "max_pause": "10s" } },
                     "bulkhead": { "max_in_flight": scaled(8), "adaptive": { "min": 1, "initial": 1, "slow_after": "1s" } },
+                    "breaker": { "consecutive_failures": 40 },
                     "throttle": { "ratio": 1.5, "padding": 4 },
                 },
             },
@@ -176,6 +179,7 @@ fn latency(name: &str) -> u64 {
     match name {
         "cache" => 10,
         "embed" => 800,
+        "fetch" => 500,
         _ => 200,
     }
 }

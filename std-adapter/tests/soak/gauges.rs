@@ -5,6 +5,7 @@
 //! was booked before.
 
 use fusebox::PolicyConfig;
+use std::collections::BTreeMap;
 use tokio::time::Instant;
 
 /// The limits of one limiter.
@@ -38,33 +39,37 @@ pub(crate) struct Gauge {
     booked: f64,
     /// All that has flowed in, of which a limiter may be off by a millionth (T3).
     flowed: f64,
-    inside: u32,
+    /// The attempts that run, by call.
+    inside: BTreeMap<u64, u32>,
 }
 
 impl Gauge {
     pub(crate) fn new(bounds: Bounds) -> Self {
-        Self { bounds, level: bounds.burst, at: Instant::now(), booked: 0.0, flowed: 0.0, inside: 0 }
+        Self { bounds, level: bounds.burst, at: Instant::now(), booked: 0.0, flowed: 0.0, inside: BTreeMap::new() }
     }
 
-    /// An attempt begins that costs so many tokens, while calls may have `booked` others.
-    pub(crate) fn begin(&mut self, cost: f64, booked: f64) -> Result<(), String> {
+    /// An attempt of a call begins that costs so many tokens, while calls may have `booked` others.
+    pub(crate) fn begin(&mut self, call: u64, cost: f64, booked: f64) -> Result<(), String> {
         self.refill();
         self.level -= cost;
-        self.inside += 1;
+        *self.inside.entry(call).or_default() += 1;
         self.booked = self.booked.max(booked);
         let slack = 0.002 + self.flowed * 1e-6;
         if self.level < -slack - self.booked {
             return Err(format!("T1: more was admitted than the rate allows: {self:?}"));
         }
-        if self.bounds.slots.is_some_and(|slots| self.inside > slots) {
+        if self.bounds.slots.is_some_and(|slots| self.inside() > slots) {
             return Err(format!("more are in flight than the bulkhead allows: {self:?}"));
         }
         Ok(())
     }
 
     /// The attempt is over; one that was cut has used nothing up.
-    pub(crate) fn end(&mut self, cost: f64, cut: bool) {
-        self.inside -= 1;
+    pub(crate) fn end(&mut self, call: u64, cost: f64, cut: bool) {
+        if let Some(attempts) = self.inside.get_mut(&call) {
+            *attempts -= 1;
+        }
+        self.inside.retain(|_, attempts| *attempts > 0);
         if cut {
             self.refill();
             self.level = (self.level + cost).min(self.bounds.burst);
@@ -82,8 +87,14 @@ impl Gauge {
         }
     }
 
-    pub(crate) const fn inside(&self) -> u32 {
-        self.inside
+    /// The attempts that run.
+    pub(crate) fn inside(&self) -> u32 {
+        self.inside.values().sum()
+    }
+
+    /// The calls that they are of.
+    pub(crate) fn calls(&self) -> usize {
+        self.inside.len()
     }
 
     pub(crate) const fn bounds(&self) -> Bounds {
