@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 /// Calls per second in a calm minute; every fourth minute is a rush with three times as many.
-const PER_SECOND: f64 = 10.0;
+const PER_SECOND: f64 = 8.0;
 
 /// How a caller gives up.
 #[derive(Clone, Copy, Debug)]

@@ -118,9 +118,10 @@ impl Stage {
             self.books.complain(format!("{place:?}: an open breaker has admitted an attempt"));
         }
         drop(registrations);
-        // only a tool's own bucket is booked ahead: by each call that waits, and by this one, at most what the dearest costs
-        let own = if configs::WITHOUT_WAIT.contains(&place.name) { 0.0 } else { 2.0 * self.waiting(place) as f64 };
         let mut gauges = held(&self.gauges);
+        // only a tool's own bucket is booked ahead: by each call that waits, and by this one, at most what the dearest costs
+        let waiting = waiting(&tool.counters, gauges.get(&own_gauge_of(place))) as f64;
+        let own = if configs::WITHOUT_WAIT.contains(&place.name) { 0.0 } else { 2.0 * waiting };
         for name in gauges_of(place) {
             let Some(gauge) = gauges.get_mut(&name) else { continue };
             let booked = if name == own_gauge_of(place) { own } else { 0.0 };
@@ -188,9 +189,7 @@ impl Stage {
         let Some(handle) = registrations.get(place.name).and_then(|handles| handles.get(place.number)) else {
             return 0;
         };
-        let counters = handle.snapshot().counters;
-        let running = held(&self.gauges).get(&own_gauge_of(place)).map_or(0, Gauge::calls);
-        counters.calls.saturating_sub(counters.ended()).saturating_sub(running as u64)
+        waiting(&handle.snapshot().counters, held(&self.gauges).get(&own_gauge_of(place)))
     }
 
     fn newest(&self, tool: &str) -> Option<Place> {
@@ -277,6 +276,12 @@ fn bounds(config: &RegistryConfig, registrations: &[(&'static str, usize)]) -> V
         }
     }
     bounds
+}
+
+/// Calls under way of which no attempt runs.
+fn waiting(counters: &CounterSnapshot, gauge: Option<&Gauge>) -> u64 {
+    let under_way = counters.calls.saturating_sub(counters.ended());
+    under_way.saturating_sub(gauge.map_or(0, Gauge::calls) as u64)
 }
 
 /// The limiters that an attempt has passed.
