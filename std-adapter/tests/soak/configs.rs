@@ -85,7 +85,7 @@ fn some(rng: &mut Rng) -> Value {
             "timeout": "2s",
             "max_wait": "100ms",
             "backoff": { "base": "50ms", "cap": "5s" },
-            "retry_budget": { "share": 0.2, "per_second": 1, "burst": RETRIES },
+            "retry_budget": { "share": 0.1, "per_second": 0.5, "burst": RETRIES },
             "breaker": { "consecutive_failures": 5, "open_wait": "2s", "open_wait_max": "30s", "probes": 2, "required_successes": 2 },
             "rate": { "limit": per_second(scaled(10)), "burst": scaled(20) },
             "bulkhead": { "max_in_flight": scaled(10) },
