@@ -104,6 +104,7 @@
 //! **Not guaranteed.** A call ends with its response: a body that is still read is in nobody's slot, and no timeout cuts
 //! it off. Retries within retries are not noticed, as they are by an [`Executor`](crate::Executor). All waits are tokio's.
 
+mod call_report;
 mod circuit_future;
 mod circuit_layer;
 mod circuit_service;
@@ -111,8 +112,10 @@ mod flatten;
 mod grpc_status;
 mod http_status;
 mod judge;
+mod layer_policy;
 mod policy;
 mod repeat;
+mod reservation;
 mod retry;
 mod retry_budget;
 mod retry_future;

@@ -1,11 +1,15 @@
 //! `CircuitService`: a service behind a circuit. Its `poll_ready` reserves, its `call` uses the reservation.
 
+use super::call_report::CallReport;
 use super::circuit_future::CircuitFuture;
-use super::circuit_layer::Waits;
+use super::circuit_layer::Manner;
 use super::judge::{ByError, Judge};
-use super::service_circuit::{Reservation, ServiceCircuit};
+use super::reservation::Reservation;
+use super::service_circuit::ServiceCircuit;
 use super::waiting::{Waiting, Woken};
 use crate::CallError;
+use crate::telemetry::Failure;
+use core::convert::Infallible;
 use core::task::{Context, Poll, ready};
 use core::time::Duration;
 use fusebox_core::{Instant, Rejection, Wait};
@@ -31,15 +35,15 @@ use tower_service::Service;
 pub struct CircuitService<S, J = ByError> {
     inner: S,
     circuit: ServiceCircuit,
-    waits: Waits,
+    manner: Manner,
     judge: J,
     reservation: Option<Reservation>,
     waiting: Waiting,
 }
 
 impl<S, J> CircuitService<S, J> {
-    pub(super) fn new(inner: S, circuit: ServiceCircuit, waits: Waits, judge: J) -> Self {
-        Self { inner, circuit, waits, judge, reservation: None, waiting: Waiting::default() }
+    pub(super) fn new(inner: S, circuit: ServiceCircuit, manner: Manner, judge: J) -> Self {
+        Self { inner, circuit, manner, judge, reservation: None, waiting: Waiting::default() }
     }
 
     /// The circuit, which clones of this service share.
@@ -59,12 +63,12 @@ impl<S, J> CircuitService<S, J> {
             return Poll::Ready(());
         }
         self.reservation = None;
+        let mut woken = ready!(self.waiting.poll_woken(cx));
         loop {
-            let woken = ready!(self.waiting.poll_woken(cx));
             let now = self.circuit.now();
-            let answer = self.circuit.reserve(now);
+            let answer = self.circuit.reserve(now, self.manner.priority);
             if woken == Woken::ByRelease {
-                self.circuit.pass_on(now);
+                self.circuit.limiter().announce_room(now);
             }
             let rejection = match answer {
                 Ok(reservation) => {
@@ -74,10 +78,16 @@ impl<S, J> CircuitService<S, J> {
                 Err(rejection) => rejection,
             };
             let Some(limit) = self.worth_waiting(rejection, now) else { break };
-            match rejection.wait {
+            let listens_anew = match rejection.wait {
                 Wait::Release => self.waiting.for_release(&self.circuit, limit),
-                _ => self.waiting.for_time(limit),
-            }
+                _ => self.waiting.for_time(&self.circuit, limit),
+            };
+            woken = match self.waiting.poll_woken(cx) {
+                Poll::Ready(woken) => woken,
+                // listens before it asks, so that nothing is missed in between
+                Poll::Pending if listens_anew => Woken::ByTime,
+                Poll::Pending => return Poll::Pending,
+            };
         }
         self.waiting.stop();
         Poll::Ready(())
@@ -85,13 +95,15 @@ impl<S, J> CircuitService<S, J> {
 
     /// Whether to wait after this refusal, and how long at most.
     fn worth_waiting(&mut self, rejection: Rejection, now: Instant) -> Option<Option<Duration>> {
-        if !self.waits.wait_for(rejection.by) {
+        let max = self.manner.max_wait.or(self.circuit.layer_policy().max_wait);
+        if !self.manner.waits_for(rejection.by) || max == Some(Duration::ZERO) {
             return None;
         }
-        let left = self.waits.left(self.waiting.waited(now));
+        let waited = self.waiting.waited(now);
+        let left = max.map(|max| max.saturating_sub(waited));
         let wait = match rejection.wait {
             // a probe that never reports releases nobody: time does, when its lease is over
-            Wait::Release => match (self.circuit.longest_refusal(now), left) {
+            Wait::Release => match (self.circuit.limiter().longest_refusal(now), left) {
                 (Some(wait), Some(left)) => Some(wait.min(left)),
                 (wait, left) => wait.or(left),
             },
@@ -104,7 +116,7 @@ impl<S, J> CircuitService<S, J> {
 
 impl<S: Clone, J: Clone> Clone for CircuitService<S, J> {
     fn clone(&self) -> Self {
-        Self::new(self.inner.clone(), self.circuit.clone(), self.waits, self.judge.clone())
+        Self::new(self.inner.clone(), self.circuit.clone(), self.manner, self.judge.clone())
     }
 }
 
@@ -133,13 +145,22 @@ where
     fn call(&mut self, request: Request) -> Self::Future {
         self.waiting.stop();
         let now = self.circuit.now();
+        let call = self.manner.tells_calls.then(|| CallReport::begin(&self.circuit, now));
         let reservation = self.reservation.take().filter(|reservation| reservation.is_current(now));
-        match reservation.map_or_else(|| self.circuit.reserve(now), Ok) {
+        match reservation.map_or_else(|| self.circuit.reserve(now, self.manner.priority), Ok) {
             Ok(mut reservation) => {
+                reservation.begin(call, now);
                 let future = reservation.watch(|| self.inner.call(request));
                 CircuitFuture::calling(future, reservation, self.judge.clone())
             }
-            Err(rejection) => CircuitFuture::refused(rejection),
+            Err(rejection) => {
+                let refusal = self.circuit.refuse(rejection, now);
+                if let Some(call) = call {
+                    let failure = Failure::from(&CallError::<Infallible>::Rejected(refusal.clone()));
+                    call.end(0, Some(failure));
+                }
+                CircuitFuture::refused(refusal)
+            }
         }
     }
 }

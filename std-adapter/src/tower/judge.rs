@@ -114,23 +114,29 @@ pub struct Within<J>(pub J);
 
 impl<T, E, J: Judge<T, E>> Judge<T, CallError<E>> for Within<J> {
     fn judge(&self, result: Result<&T, &CallError<E>>) -> Verdict {
-        let of_the_layer = match result {
-            Ok(answer) => return self.0.judge(Ok(answer)),
-            Err(CallError::Failed(error)) => return self.0.judge(Err(error)),
-            // the same error, without what is not `Classify`
-            Err(CallError::Rejected(refusal)) => CallError::Rejected(refusal.clone()),
-            Err(CallError::TimedOut { after }) => CallError::TimedOut { after: *after },
-            Err(CallError::Stalled { after }) => CallError::Stalled { after: *after },
-            Err(CallError::DeadlineExceeded { after, .. }) => CallError::DeadlineExceeded { after: *after, last: None },
-            Err(CallError::Panicked(_)) => CallError::Panicked(String::new()),
-            Err(CallError::Cancelled) => CallError::Cancelled,
-            Err(CallError::UnknownTool(_)) => CallError::UnknownTool(String::new()),
-            Err(CallError::InvalidArgs(_)) => CallError::InvalidArgs(String::new()),
-            Err(CallError::Denied(_)) => CallError::Denied(String::new()),
-            Err(CallError::NeedsApproval(_)) => CallError::NeedsApproval(String::new()),
-        };
-        Verdict::of::<CallError<Infallible>>(&of_the_layer)
+        match result.map_err(of_the_layer) {
+            Ok(answer) => self.0.judge(Ok(answer)),
+            Err(Err(error)) => self.0.judge(Err(error)),
+            Err(Ok(of_the_layer)) => Verdict::of(&of_the_layer),
+        }
     }
+}
+
+/// An error of a layer without what is not [`Classify`]; or the error of the service behind it.
+pub(super) fn of_the_layer<E>(error: &CallError<E>) -> Result<CallError<Infallible>, &E> {
+    Ok(match error {
+        CallError::Failed(error) => return Err(error),
+        CallError::Rejected(refusal) => CallError::Rejected(refusal.clone()),
+        CallError::TimedOut { after } => CallError::TimedOut { after: *after },
+        CallError::Stalled { after } => CallError::Stalled { after: *after },
+        CallError::DeadlineExceeded { after, .. } => CallError::DeadlineExceeded { after: *after, last: None },
+        CallError::Panicked(_) => CallError::Panicked(String::new()),
+        CallError::Cancelled => CallError::Cancelled,
+        CallError::UnknownTool(_) => CallError::UnknownTool(String::new()),
+        CallError::InvalidArgs(_) => CallError::InvalidArgs(String::new()),
+        CallError::Denied(_) => CallError::Denied(String::new()),
+        CallError::NeedsApproval(_) => CallError::NeedsApproval(String::new()),
+    })
 }
 
 impl Classify for Infallible {
