@@ -25,7 +25,7 @@ use tower_layer::Layer;
 /// | breaker | rejects | waits | rejects |
 /// | bulkhead | waits, as `ConcurrencyLimit` | waits | rejects |
 /// | rate limit, also in a pause that the service has asked for | waits, as `RateLimit` | waits | rejects |
-/// | throttle | rejects | rejects, as time does not help | rejects |
+/// | throttle | rejects | waits, until what it has counted has faded | rejects |
 ///
 /// To wait is `Pending` from `poll_ready`. To reject is `Ready` from `poll_ready` and
 /// [`CallError::Rejected`](crate::CallError::Rejected) from `call`: an error of `poll_ready` would mean that the service

@@ -12,7 +12,7 @@ use crate::telemetry::Failure;
 use core::convert::Infallible;
 use core::task::{Context, Poll, ready};
 use core::time::Duration;
-use fusebox_core::{Instant, Rejection, Wait};
+use fusebox_core::{Instant, Part, Rejection, Wait};
 use tower_service::Service;
 
 /// A service behind a circuit, made by [`CircuitLayer`](super::CircuitLayer). Clones share the circuit.
@@ -38,12 +38,14 @@ pub struct CircuitService<S, J = ByError> {
     manner: Manner,
     judge: J,
     reservation: Option<Reservation>,
+    /// What a throttle has drawn for the next call: `call` does not draw again.
+    drawn: Option<Rejection>,
     waiting: Waiting,
 }
 
 impl<S, J> CircuitService<S, J> {
     pub(super) fn new(inner: S, circuit: ServiceCircuit, manner: Manner, judge: J) -> Self {
-        Self { inner, circuit, manner, judge, reservation: None, waiting: Waiting::default() }
+        Self { inner, circuit, manner, judge, reservation: None, drawn: None, waiting: Waiting::default() }
     }
 
     /// The circuit, which clones of this service share.
@@ -63,6 +65,9 @@ impl<S, J> CircuitService<S, J> {
             return Poll::Ready(());
         }
         self.reservation = None;
+        if self.drawn.is_some() {
+            return Poll::Ready(());
+        }
         let mut woken = ready!(self.waiting.poll_woken(cx));
         loop {
             let now = self.circuit.now();
@@ -77,7 +82,11 @@ impl<S, J> CircuitService<S, J> {
                 }
                 Err(rejection) => rejection,
             };
-            let Some(limit) = self.worth_waiting(rejection, now) else { break };
+            let by_lot = rejection.by == Part::Throttle;
+            let Some(limit) = self.worth_waiting(rejection, now) else {
+                self.drawn = by_lot.then_some(rejection);
+                break;
+            };
             let listens_anew = match rejection.wait {
                 Wait::Release => self.waiting.for_release(&self.circuit, limit),
                 _ => self.waiting.for_time(&self.circuit, limit),
@@ -85,7 +94,7 @@ impl<S, J> CircuitService<S, J> {
             woken = match self.waiting.poll_woken(cx) {
                 Poll::Ready(woken) => woken,
                 // listens before it asks, so that nothing is missed in between
-                Poll::Pending if listens_anew => Woken::ByTime,
+                Poll::Pending if listens_anew && !by_lot => Woken::ByTime,
                 Poll::Pending => return Poll::Pending,
             };
         }
@@ -147,7 +156,12 @@ where
         let now = self.circuit.now();
         let call = self.manner.tells_calls.then(|| CallReport::begin(&self.circuit, now));
         let reservation = self.reservation.take().filter(|reservation| reservation.is_current(now));
-        match reservation.map_or_else(|| self.circuit.reserve(now, self.manner.priority), Ok) {
+        let answer = match (reservation, self.drawn.take()) {
+            (Some(reservation), _) => Ok(reservation),
+            (None, Some(rejection)) => Err(rejection),
+            (None, None) => self.circuit.reserve(now, self.manner.priority),
+        };
+        match answer {
             Ok(mut reservation) => {
                 reservation.begin(call, now);
                 let future = reservation.watch(|| self.inner.call(request));

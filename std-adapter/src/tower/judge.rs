@@ -1,6 +1,6 @@
 //! `Judge`: how the answer of a service counts, as a success or as a category of error.
 
-use crate::{CallError, Classify, ErrorCategory, RetryHint};
+use crate::{CallError, Classify, ErrorCategory, RetryHint, ToolError};
 use core::convert::Infallible;
 use core::time::Duration;
 
@@ -60,10 +60,10 @@ impl Verdict {
         Self { category, retry_after: error.retry_after(), retry_hint: error.retry_hint() }
     }
 
-    /// The same verdict on a service that asks its callers to stay away for `retry_after`.
+    /// The same verdict on a service that asks its callers to stay away for `retry_after`, where it does.
     #[must_use]
-    pub const fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {
-        self.retry_after = retry_after;
+    pub fn with_retry_after(mut self, retry_after: impl Into<Option<Duration>>) -> Self {
+        self.retry_after = retry_after.into();
         self
     }
 
@@ -72,6 +72,29 @@ impl Verdict {
     pub const fn with_retry_hint(mut self, retry_hint: RetryHint) -> Self {
         self.retry_hint = retry_hint;
         self
+    }
+
+    /// The error of a tool for whose call this is the verdict, with this message; `None` for a success.
+    ///
+    /// ```
+    /// use fusebox::{Classify, ErrorCategory, ToolError};
+    /// use fusebox::tower::Verdict;
+    ///
+    /// fn text_of(answer: http::Response<String>) -> Result<String, ToolError> {
+    ///     let verdict = Verdict::of_http(answer.status(), answer.headers());
+    ///     verdict.error(answer.status().to_string()).map_or_else(|| Ok(answer.into_body()), Err)
+    /// }
+    ///
+    /// let busy = http::Response::builder().status(503).header("retry-after", "7").body(String::new())?;
+    /// let error = text_of(busy).unwrap_err();
+    /// assert_eq!(error.category(), ErrorCategory::ServiceUnavailable);
+    /// assert_eq!(error.retry_after(), Some(std::time::Duration::from_secs(7)));
+    /// assert_eq!(text_of(http::Response::new("tea".to_owned()))?, "tea");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn error(self, message: impl Into<String>) -> Option<ToolError> {
+        let Self { category, retry_after, retry_hint } = self;
+        Some(ToolError::new(category?, message).with_retry_after(retry_after).with_retry_hint(retry_hint))
     }
 }
 
@@ -165,7 +188,7 @@ mod tests {
         assert_eq!(of(CallError::DeadlineExceeded { after, last }), Verdict::failure(ErrorCategory::Timeout));
         let refusal = Refusal::own(Rejection { by: Part::Bucket, wait: Wait::Nanos(7) });
         let refused = Verdict::failure(ErrorCategory::CircuitOpen)
-            .with_retry_after(Some(Duration::from_nanos(7)))
+            .with_retry_after(Duration::from_nanos(7))
             .with_retry_hint(RetryHint::NothingDone);
         assert_eq!(of(CallError::Rejected(refusal)), refused);
         assert_eq!(judge.judge(Ok::<_, &CallError<Opaque>>(&())), Verdict::success());

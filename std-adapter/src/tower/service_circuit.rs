@@ -67,7 +67,7 @@ impl ServiceCircuit {
                 policy: ArcSwap::new(policy),
                 changing: Mutex::default(),
                 changed: Arc::default(),
-                telemetry: Telemetry::new(name, Hub::default()),
+                telemetry: Telemetry::of_service(name, Hub::default()),
                 clock: TokioClock::new(),
             }),
         }
