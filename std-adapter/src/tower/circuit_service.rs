@@ -21,9 +21,11 @@ use tower_service::Service;
 /// token, perhaps the probe of a half-open breaker) and keeps it for the next `call` of this clone; a new clone has
 /// none. `call` moves it into the response's future, which settles it when the service has answered: when its response
 /// is there, not when its body has ended. Dropping the clone gives all of it back; dropping the future does, too, and the
-/// call counts as cancelled, which `cancelled_is_failure` may count against the service. So a clone that is ready and neither called nor dropped keeps a slot from the others, as with tower's own
-/// limits; the probe that it may hold delays the breaker's recovery by at most a lease, after which it is written off. A
-/// reservation from before the breaker opened, or from longer ago than a lease, is not used: `call` takes a fresh one.
+/// call counts as cancelled, which `cancelled_is_failure` may count against the service. So a clone that is ready and
+/// neither called nor dropped keeps a slot from the others, as with tower's own limits; the probe that it may hold delays
+/// the breaker's recovery by at most a lease, after which it is written off. A reservation from before the breaker opened,
+/// or from longer ago than a lease, is not used: `call` takes a fresh one. What a throttle has drawn in `poll_ready` is
+/// the answer of `call`.
 ///
 /// A clone that waits and is neither polled nor dropped keeps its place in the queue. Slots and probes go to those that
 /// have waited longest, but a call that does not wait may come before them; tokens go to whoever asks first.
