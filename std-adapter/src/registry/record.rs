@@ -133,6 +133,7 @@ impl<C: Sleep + Clone> Record<C> {
     }
 
     fn put_in_force(&mut self, config: &RegistryConfig, clock: &C) -> Result<Applied, ConfigErrors> {
+        config.check()?;
         let registered = self.tools.iter().map(|(name, tool)| (&**name, &tool.config));
         let merged = self.merged(config, registered);
         merged.check()?;
