@@ -58,6 +58,20 @@ async fn a_service_that_asks_for_patience_pauses_an_adaptive_rate_for_as_long() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_refusal_of_the_service_cuts_an_adaptive_rate_though_it_is_no_failure() {
+    let (client, _) = scripted(&[Err(ErrorCategory::RateLimit)]);
+    let config = only(json!({
+        "rate": { "limit": "100/s", "burst": 20, "adaptive": { "enabled": true } },
+        "categories": { "RateLimit": { "trips": false } },
+    }));
+    let service = CircuitLayer::new(&config).unwrap().layer(client);
+    let rate = || service.circuit().snapshot().adaptive_rate.unwrap().share;
+    let before = rate();
+    assert!(service.clone().oneshot(0).await.is_err());
+    assert!(rate() < before);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_bulkhead_learns_from_failures_and_from_answers_that_are_slow() {
     let adaptive = json!({ "initial": 10, "cut": 0.5, "slow_after": "1s" });
     let config = only(json!({ "bulkhead": { "max_in_flight": 20, "adaptive": adaptive } }));

@@ -130,6 +130,68 @@ async fn a_call_under_a_whole_policy_is_told_as_its_caller_sees_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_call_under_a_whole_policy_that_is_dropped_was_cancelled_with_its_attempts() {
+    let backend = Backend::default();
+    let config = only(json!({ "breaker": {}, "max_retries": 1, "backoff": { "base": "1s", "jitter": "none" } }));
+    let service = PolicyLayer::new(&config).unwrap().layer(backend.client());
+    let mut stream = service.circuit().subscribe(16);
+    // in the first attempt, in the wait after it, and in the second
+    for (answered, advanced, made) in [(false, 0, 1), (true, 0, 1), (true, 2_000, 2)] {
+        let mut call = Box::pin(service.clone().oneshot(0));
+        assert!(poll_once(&mut call).is_pending());
+        assert_balanced(service.circuit(), 1);
+        if answered {
+            backend.answer(Err(error(ErrorCategory::Network)));
+            assert!(poll_once(&mut call).is_pending());
+            tokio::time::sleep(ms(advanced)).await;
+            assert!(poll_once(&mut call).is_pending());
+        }
+        drop(call);
+        if !answered || made == 2 {
+            backend.answer(Ok("nobody listens"));
+        }
+        assert!(matches!(
+            events(&mut stream).last(),
+            Some(EventKind::CallEnded { attempts, error: Some(ErrorKind::Cancelled), .. }) if *attempts == made
+        ));
+        assert_balanced(service.circuit(), 0);
+    }
+    assert_eq!(service.circuit().counters().cancelled, 3);
+}
+
+#[test]
+fn spans_are_those_of_a_service_and_no_tool() {
+    use std::sync::{Arc, Mutex};
+    use tracing::span::{Attributes, Id};
+    use tracing_subscriber::layer::{Context, SubscriberExt};
+    use tracing_subscriber::registry::LookupSpan;
+
+    /// The spans, each with its parent, and the names of its fields.
+    #[derive(Clone, Default)]
+    struct Spans(Arc<Mutex<Vec<String>>>);
+    impl<S: tracing::Subscriber + for<'a> LookupSpan<'a>> tracing_subscriber::Layer<S> for Spans {
+        fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+            let span = context.span(id).expect("it is new");
+            let parent = span.parent().map_or("", |parent| parent.name());
+            assert!(attributes.fields().iter().all(|field| !field.name().starts_with("gen_ai")));
+            assert!(attributes.fields().field("fusebox.service").is_some());
+            self.0.lock().unwrap().push(format!("{parent}/{}", span.name()));
+        }
+    }
+
+    let spans = Spans::default();
+    let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(spans.clone()));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let (client, _) = scripted(&[Err(ErrorCategory::Network), Ok("done")]);
+        let config = only(json!({ "breaker": {}, "max_retries": 1 }));
+        PolicyLayer::new(&config).unwrap().layer(client.clone()).oneshot(0).await.unwrap();
+        CircuitLayer::new(&config).unwrap().layer(client).oneshot(0).await.unwrap();
+    });
+    assert_eq!(*spans.0.lock().unwrap(), ["/call", "call/attempt", "call/attempt", "/call", "call/attempt"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_answer_that_counts_as_a_failure_is_a_call_that_has_failed() {
     let busy = tower::service_fn(|_: Request<()>| async { Ok::<_, core::convert::Infallible>(answer(503)) });
     let config = only(json!({ "breaker": { "consecutive_failures": 3 }, "max_retries": 1 }));
