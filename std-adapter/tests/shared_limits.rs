@@ -4,6 +4,7 @@ mod support;
 
 use core::task::Poll;
 use core::time::Duration;
+use fusebox::config::SharedLimitsConfig;
 use fusebox::*;
 use serde_json::{Value, json};
 use support::*;
@@ -167,6 +168,28 @@ async fn f1_a_refusal_by_any_limiter_leaves_those_before_it_as_they_were() {
             }
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_several_would_refuse_the_outermost_does() {
+    let registry = all_limiters("none", "rate");
+    for _ in 0..8 {
+        registry.call("t", &json!(0)).await.expect("there is a token everywhere");
+    }
+    assert_eq!(refusal(&registry, "t").await.scope, shared("registry"));
+    let mut config = registry.config();
+    for scope in ["g1", "g2", "g3"] {
+        if scope == "g1" {
+            config.limits = SharedLimitsConfig::default();
+        } else {
+            config.tools.values_mut().for_each(|tool| drop(tool.groups.remove(0)));
+        }
+        registry.apply(&config).expect("in range");
+        assert_eq!(refusal(&registry, "t").await.scope, shared(scope));
+    }
+    config.tools.values_mut().for_each(|tool| tool.groups.clear());
+    registry.apply(&config).expect("in range");
+    assert_eq!(refusal(&registry, "t").await.scope, Scope::Own);
 }
 
 #[tokio::test(start_paused = true)]
