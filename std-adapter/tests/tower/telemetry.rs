@@ -159,38 +159,6 @@ async fn a_call_under_a_whole_policy_that_is_dropped_was_cancelled_with_its_atte
     assert_eq!(service.circuit().counters().cancelled, 3);
 }
 
-#[test]
-fn spans_are_those_of_a_service_and_no_tool() {
-    use std::sync::{Arc, Mutex};
-    use tracing::span::{Attributes, Id};
-    use tracing_subscriber::layer::{Context, SubscriberExt};
-    use tracing_subscriber::registry::LookupSpan;
-
-    /// The spans, each with its parent, and the names of its fields.
-    #[derive(Clone, Default)]
-    struct Spans(Arc<Mutex<Vec<String>>>);
-    impl<S: tracing::Subscriber + for<'a> LookupSpan<'a>> tracing_subscriber::Layer<S> for Spans {
-        fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-            let span = context.span(id).expect("it is new");
-            let parent = span.parent().map_or("", |parent| parent.name());
-            assert!(attributes.fields().iter().all(|field| !field.name().starts_with("gen_ai")));
-            assert!(attributes.fields().field("fusebox.service").is_some());
-            self.0.lock().unwrap().push(format!("{parent}/{}", span.name()));
-        }
-    }
-
-    let spans = Spans::default();
-    let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(spans.clone()));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    runtime.block_on(async {
-        let (client, _) = scripted(&[Err(ErrorCategory::Network), Ok("done")]);
-        let config = only(json!({ "breaker": {}, "max_retries": 1 }));
-        PolicyLayer::new(&config).unwrap().layer(client.clone()).oneshot(0).await.unwrap();
-        CircuitLayer::new(&config).unwrap().layer(client).oneshot(0).await.unwrap();
-    });
-    assert_eq!(*spans.0.lock().unwrap(), ["/call", "call/attempt", "call/attempt", "/call", "call/attempt"]);
-}
-
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_counts_as_a_failure_is_a_call_that_has_failed() {
     let busy = tower::service_fn(|_: Request<()>| async { Ok::<_, core::convert::Infallible>(answer(503)) });
