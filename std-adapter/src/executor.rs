@@ -84,6 +84,10 @@ use fusebox_core::Tokens;
 use fusebox_core::{Clock, Forced, Instant, RetryBudgetSnapshot, Transition, Wait};
 pub(crate) use keyed::{KeyedPolicy, Remembered};
 pub(crate) use limiter::Limiter;
+#[cfg(feature = "tower")]
+pub(crate) use nested::Nested;
+#[cfg(feature = "tower")]
+pub(crate) use parts::Held;
 use shared::Shared;
 use std::sync::Arc;
 use tracing::Instrument;

@@ -162,7 +162,8 @@ impl<C: Sleep + Clone> Registry<C> {
     /// Puts a configuration in force in the place of the one before, on top of what the program gave at registration.
     ///
     /// All of it is put in force or, where anything in it is not allowed, nothing. State is kept where a tool or a group has
-    /// its name in both. What it says of a name that is not registered holds once it is.
+    /// its name in both. What it says of a name that is not registered holds once it is. It must be allowed by itself as
+    /// well as together with what the program gave.
     ///
     /// # Errors
     /// All that is not allowed; nothing was changed.

@@ -21,6 +21,10 @@
 //! | `fusebox.resend_count` | attempt | which retry it is, from 1; absent for others |
 //! | `fusebox.hedge` | attempt | whether it began while an earlier one ran |
 //!
+//! A service behind layers of `tower` is no tool: its spans are `call {name}` and `attempt {name}`, with the name
+//! as `fusebox.service` and without the fields `gen_ai` and `fusebox.hedge`. In log lines, metrics and events its name
+//! stands where a tool's does.
+//!
 //! # Log lines
 //!
 //! | target | level | line |
@@ -96,6 +100,9 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(crate) struct Telemetry {
     tool: Arc<str>,
+    /// Whether it is a service of the tower layers, and no tool: its spans are not those of a tool.
+    #[cfg(feature = "tower")]
+    is_service: bool,
     hub: Hub,
     counters: Counters,
     latest: Latest,
@@ -109,12 +116,20 @@ impl Telemetry {
     pub(crate) fn new(tool: Arc<str>, hub: Hub) -> Self {
         Self {
             tool,
+            #[cfg(feature = "tower")]
+            is_service: false,
             hub,
             counters: Counters::default(),
             latest: Latest::default(),
             #[cfg(feature = "metrics")]
             metrics: std::sync::OnceLock::new(),
         }
+    }
+
+    /// What is told of a service that is no tool.
+    #[cfg(feature = "tower")]
+    pub(crate) fn of_service(name: Arc<str>, hub: Hub) -> Self {
+        Self { is_service: true, ..Self::new(name, hub) }
     }
 
     pub(crate) const fn tool(&self) -> &Arc<str> {
@@ -136,6 +151,10 @@ impl Telemetry {
     /// A call begins. It runs in the span, which goes to [`Telemetry::call_ended`].
     pub(crate) fn call_started(&self) -> CallSpan {
         add_one(&self.counters.calls);
+        #[cfg(feature = "tower")]
+        if self.is_service {
+            return CallSpan::of_service(&self.tool);
+        }
         CallSpan::new(&self.tool)
     }
 
@@ -179,6 +198,10 @@ impl Telemetry {
         }
         #[cfg(feature = "metrics")]
         self.record(|metrics| metrics.attempt_started(reason));
+        #[cfg(feature = "tower")]
+        if self.is_service {
+            return AttemptSpan::of_service(&self.tool, number, reason);
+        }
         AttemptSpan::new(&self.tool, number, reason)
     }
 

@@ -66,10 +66,10 @@ impl ToolError {
         Self { source: Some(source), ..Self::new(category, message) }
     }
 
-    /// The same error, asking its callers to stay away for `retry_after`.
+    /// The same error, asking its callers to stay away for `retry_after`, where it does.
     #[must_use]
-    pub fn with_retry_after(mut self, retry_after: Duration) -> Self {
-        self.retry_after = Some(retry_after);
+    pub fn with_retry_after(mut self, retry_after: impl Into<Option<Duration>>) -> Self {
+        self.retry_after = retry_after.into();
         self
     }
 

@@ -86,7 +86,13 @@
 //! | [`TimeoutLayer::new`] | bounds an attempt | innermost |
 //!
 //! **State.** A service and its clones share breaker, bucket, slots and retry budget. Another service of the same layer
-//! has its own, unless the layer is made `shared()`. A [`ServiceCircuit`] shows a circuit.
+//! has its own, unless the layer is made `shared()`. A [`ServiceCircuit`] shows a circuit, and changes its policy while
+//! calls go on, see [`ServiceCircuit::change_policy`].
+//!
+//! **What a policy can say.** Layers stand on the same limits as an [`Executor`](crate::Executor): windows and slow calls
+//! of the breaker, bulkheads and rates that learn, priorities, the throttle. A 429, or any failure with a time to stay
+//! away, slows an adaptive rate down. What no layer can keep, `hedge` and `idle_timeout`, is refused where the layer is
+//! made.
 //!
 //! **Readiness.** `poll_ready` reserves for one call, and what it reserved comes back when the service or its response
 //! is dropped, see [`CircuitService`]. A refusal is waited for in `poll_ready` or is the answer of `call`, see
@@ -96,14 +102,26 @@
 //! a success. A [`Judge`] decides otherwise: [`HttpStatus`] by the status of an HTTP answer, [`GrpcStatus`] by that of
 //! gRPC, [`AnyError`] for errors that are not `Classify`, or a closure.
 //!
+//! **What is told.** A circuit counts, logs and emits what happens to it, see [`telemetry`](crate::telemetry), under the
+//! name that [`CircuitLayer::named`] or [`PolicyLayer::named`] gives it. A call begins with `call`, so the time in
+//! `poll_ready` is not in it, and ends with its response or where that is dropped; a reservation that is not used is no
+//! call, and a refusal counts where `call` answers with it. Under a [`PolicyLayer`] a call is the one of its caller, with
+//! all its attempts. In layers stacked by hand each attempt is a call of the [`CircuitLayer`], and a [`RetryLayer`] has log
+//! lines alone. An attempt whose answer counts as `Timeout` is one that took too long.
+//!
+//! **Retries within retries.** A service within another one that will be retried itself, or within such a call of an
+//! [`Executor`](crate::Executor), leaves the retries to that, and the other way round, unless `nested_retries` says
+//! otherwise. It is known within a task, not across a `spawn`, and so not through a `Buffer`.
+//!
 //! **Errors.** A layer's error is a [`CallError`](crate::CallError) of the service's own, which is `Error + Send + Sync`
 //! where that is, and so becomes a `BoxError` where one is needed. A service whose error is a `BoxError` itself, which is
 //! no `Error`, first needs a name for it: `map_err(|error| ToolError::caused_by(ErrorCategory::Network, error))`. Layers
 //! stacked by hand nest their errors, which [`CallError::flatten`](crate::CallError::flatten) undoes.
 //!
 //! **Not guaranteed.** A call ends with its response: a body that is still read is in nobody's slot, and no timeout cuts
-//! it off. Retries within retries are not noticed, as they are by an [`Executor`](crate::Executor). All waits are tokio's.
+//! it off. All waits are tokio's.
 
+mod call_report;
 mod circuit_future;
 mod circuit_layer;
 mod circuit_service;
@@ -111,8 +129,10 @@ mod flatten;
 mod grpc_status;
 mod http_status;
 mod judge;
+mod layer_policy;
 mod policy;
 mod repeat;
+mod reservation;
 mod retry;
 mod retry_budget;
 mod retry_future;

@@ -387,3 +387,150 @@ async fn a_tool_whose_probe_is_out_returns_when_the_probe_is_written_off() {
     drop(probe);
     assert_eq!(registry.available().names(), ["t"], "the probe has reported");
 }
+
+#[tokio::test(start_paused = true)]
+async fn calls_of_a_groups_tools_get_its_tokens_in_the_order_in_which_they_came() {
+    let registry = Registry::with_defaults(config(json!({ "rate": { "enabled": false }, "max_wait": "10s" }))).unwrap();
+    let config = json!({
+        "groups": { "web": { "rate": { "limit": "1/s", "burst": 2 } } },
+        "tools": { "a": { "groups": ["web"] }, "b": { "groups": ["web"] } }
+    });
+    registry.apply(&serde_json::from_value(config).unwrap()).unwrap();
+    let begun = tokio::time::Instant::now();
+    for name in ["a", "b"] {
+        registry.register(name, move |_| async move { Ok(json!(begun.elapsed().as_millis() as u64)) }).unwrap();
+    }
+    let mut calls = Vec::new();
+    // the second lacks a token, and the third has all that it needs
+    for (name, priority) in [("a", Priority::Normal), ("a", Priority::Low), ("b", Priority::Critical)] {
+        let options = CallOptions { priority, ..CallOptions::default() };
+        let registry = registry.clone();
+        calls.push(tokio::spawn(async move { registry.run(name, &Value::Null, &options).await.output }));
+        tokio::task::yield_now().await;
+    }
+    for (call, millis) in calls.into_iter().zip([0, 1_000, 1_100]) {
+        assert_eq!(call.await.unwrap(), Some(json!(millis)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_tells_since_when_a_breaker_is_open_and_what_was_refused_and_failed_last() {
+    let registry = registry();
+    let policy = config(json!({
+        "max_retries": 0, "breaker": { "consecutive_failures": 1, "open_wait": "5s", "jitter": "none" }
+    }));
+    let handle = registry.register_with("search", fails(ErrorCategory::Network), policy).unwrap();
+    let diagnosis = |snapshot: ToolSnapshot| {
+        let breaker = snapshot.breaker.expect("the policy has one");
+        (breaker.open_for_ms, breaker.retry_after_ms, snapshot.last_refused_ms, snapshot.last_error)
+    };
+    assert_eq!(diagnosis(handle.snapshot()), (None, None, None, None));
+    handle.call(&Value::Null).await.expect_err("it fails, and opens");
+    tokio::time::advance(ms(2_000)).await;
+    handle.call(&Value::Null).await.expect_err("it is open");
+    tokio::time::advance(ms(500)).await;
+    let (open_for, left, refused, error) = diagnosis(handle.snapshot());
+    assert!(open_for.zip(left).is_some_and(|(since, left)| (5_000..=5_001).contains(&(since + left))));
+    assert!(open_for.is_some_and(|since| (2_500..=2_501).contains(&since)), "{open_for:?}");
+    assert_eq!((refused, error), (Some(500), Some(ErrorCategory::Network)));
+}
+
+/// A tool that hangs until it is cancelled, and a fallback that counts.
+async fn fallback_of(policy: Value, options: CallOptions) -> (CallResult, u64) {
+    let registry = registry();
+    let mut tool = ToolConfig::from(config(policy));
+    tool.fallback = Some("other".to_owned());
+    registry.register_with("slow", |_| core::future::pending(), tool).unwrap();
+    let other = registry.register("other", answers("instead")).unwrap();
+    let result = registry.run("slow", &Value::Null, &options).await;
+    (result, other.snapshot().counters.calls)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_cancelled_or_out_of_time_asks_no_fallback() {
+    let token = tokio_util::sync::CancellationToken::new();
+    let fires = token.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(ms(10)).await;
+        fires.cancel();
+    });
+    let options = CallOptions { cancel: Some(token), ..CallOptions::default() };
+    let trips = json!({ "categories": { "Cancelled": { "trips": true } } });
+    let (result, calls) = fallback_of(trips, options).await;
+    assert_eq!((result.error.map(|error| error.kind), calls), (Some(ErrorKind::Cancelled), 0));
+
+    let options = CallOptions { deadline: Some(ms(10)), ..CallOptions::default() };
+    let (result, calls) = fallback_of(json!({}), options).await;
+    assert_eq!((result.error.map(|error| error.kind), calls), (Some(ErrorKind::DeadlineExceeded), 0));
+
+    let options = CallOptions { deadline: Some(ms(20)), ..CallOptions::default() };
+    let (result, calls) = fallback_of(json!({ "timeout": "10ms", "max_retries": 0 }), options).await;
+    assert_eq!((result.output, calls), (Some(json!("instead")), 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_waits_for_a_group_which_is_taken_away_waits_no_longer() {
+    let registry = Registry::with_defaults(config(json!({ "rate": { "enabled": false }, "max_wait": "1h" }))).unwrap();
+    let grouped = json!({
+        "groups": { "web": { "bulkhead": { "max_in_flight": 1 } } }, "tools": { "search": { "groups": ["web"] } }
+    });
+    registry.apply(&serde_json::from_value(grouped).unwrap()).unwrap();
+    let slow = async |args: Value| {
+        tokio::time::sleep(ms(args.as_u64().unwrap_or(0))).await;
+        Ok(args)
+    };
+    registry.register("search", slow).unwrap();
+    let spawn = |millis: u64| {
+        let registry = registry.clone();
+        tokio::spawn(async move { registry.call("search", &json!(millis)).await })
+    };
+    let begun = tokio::time::Instant::now();
+    let holds_the_slot = spawn(20_000);
+    tokio::task::yield_now().await;
+    let waits = [spawn(0), spawn(0)];
+    tokio::time::sleep(ms(5)).await;
+    registry.apply(&fusebox::config::RegistryConfig::default()).unwrap();
+    for call in waits {
+        call.await.unwrap().expect("nothing limits it");
+    }
+    assert_eq!(begun.elapsed(), ms(5));
+    holds_the_slot.await.unwrap().expect("it ends as it would have");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_waits_for_the_slot_of_a_key_goes_when_a_new_policy_has_room() {
+    let keyed = |slots: u32| {
+        let tools = json!({ "fetch": { "keyed": { "bulkhead": { "max_in_flight": slots } } } });
+        serde_json::from_value(json!({ "tools": tools, "defaults": { "max_wait": "1h" } })).unwrap()
+    };
+    let registry = registry();
+    registry.apply(&keyed(1)).unwrap();
+    let slow = async |_| {
+        tokio::time::sleep(ms(20_000)).await;
+        Ok(Value::Null)
+    };
+    registry.register("fetch", slow).unwrap();
+    let begun = tokio::time::Instant::now();
+    let mut calls = Vec::new();
+    for _ in 0..2 {
+        let registry = registry.clone();
+        calls.push(tokio::spawn(async move { registry.call("fetch", &Value::Null).await }));
+        tokio::task::yield_now().await;
+    }
+    tokio::time::sleep(ms(5)).await;
+    registry.apply(&keyed(2)).unwrap();
+    for (call, millis) in calls.into_iter().zip([20_000, 20_005]) {
+        call.await.unwrap().expect("it succeeds");
+        assert_eq!(begun.elapsed(), ms(millis));
+    }
+}
+
+#[test]
+fn a_group_is_not_named_as_the_limits_above_all_tools() {
+    let config = serde_json::from_value(json!({ "groups": { "registry": {} } })).unwrap();
+    let error = registry().apply(&config).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "groups.registry is \"registry\": allowed is another name: it is that of the limits above all tools"
+    );
+}

@@ -29,7 +29,7 @@ mod keyed;
 mod shared_limits;
 mod tool;
 
-pub(crate) use check::MOST_GROUPS;
+pub(crate) use check::{MOST_GROUPS, OF_THE_REGISTRY};
 pub use keyed::KeyedConfig;
 pub use shared_limits::SharedLimitsConfig;
 pub use tool::ToolConfig;

@@ -1,7 +1,7 @@
 //! `ConfigWatcher`: tells of every change to a configuration file, with what it says now.
 
 use super::watched::Watched;
-use super::{FileError, Overrides};
+use super::{Document, FileError, Overrides};
 use crate::RegistryConfig;
 use core::panic::AssertUnwindSafe;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -72,18 +72,48 @@ impl ConfigWatcher {
         options: WatchOptions,
         on_change: impl FnMut(Result<RegistryConfig, FileError>) + Send + 'static,
     ) -> Result<(RegistryConfig, Self), FileError> {
+        Self::start_reading(file, options, |document: Document<'_>| document.finish(), on_change)
+    }
+
+    /// As [`start`](Self::start), for programs whose files say more than a registry needs: `read` takes what is their own
+    /// out of the document, and finishes it. It runs where `on_change` does.
+    ///
+    /// ```no_run
+    /// use fusebox::config_file::{ConfigWatcher, Document, WatchOptions};
+    ///
+    /// let read = |mut document: Document<'_>| {
+    ///     let greeting: Option<String> = document.take(&["greeting"]);
+    ///     Ok((greeting, document.finish()?))
+    /// };
+    /// let ((greeting, config), watcher) =
+    ///     ConfigWatcher::start_reading("tools.toml", WatchOptions::default(), read, |change| match change {
+    ///         Ok((greeting, config)) => println!("{greeting:?}, now there are {} tools", config.tools.len()),
+    ///         Err(error) => eprintln!("the old configuration stays, as the new one is wrong:\n{error}"),
+    ///     })?;
+    /// println!("{greeting:?}, there are {} tools", config.tools.len());
+    /// # Ok::<(), fusebox::config_file::FileError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As those of `start`; and what `read` says the first time.
+    pub fn start_reading<T>(
+        file: impl Into<PathBuf>,
+        options: WatchOptions,
+        mut read: impl FnMut(Document<'_>) -> Result<T, FileError> + Send + 'static,
+        on_change: impl FnMut(Result<T, FileError>) + Send + 'static,
+    ) -> Result<(T, Self), FileError> {
         let file = file.into();
         let WatchOptions { overrides, quiet, poll } = options;
         let (wake, woken) = channel();
         // before the file is read, so that no change falls in between
         let folder = watch_folder(&file, wake.clone());
-        let (config, watched) = Watched::new(file.clone(), overrides)?;
+        let (first, watched) = Watched::new(file.clone(), overrides, &mut read)?;
         let stopped = Arc::new(AtomicBool::new(false));
         let pace = Pace { quiet, poll: poll.max(SHORTEST_POLL) };
-        let task = Task { watched, woken, stopped: Arc::clone(&stopped), pace, on_change };
+        let task = Task { watched, woken, stopped: Arc::clone(&stopped), pace, read, on_change };
         let thread = thread::Builder::new().name("fusebox-config".to_owned()).spawn(|| task.run());
         thread.map_err(|error| FileError::unreadable(&file, &format!("no thread to watch it: {error}")))?;
-        Ok((config, Self { stopped, wake, _folder: folder }))
+        Ok((first, Self { stopped, wake, _folder: folder }))
     }
 }
 
@@ -133,16 +163,21 @@ struct Pace {
     poll: Duration,
 }
 
-struct Task<F> {
+struct Task<R, F> {
     watched: Watched,
     woken: Receiver<()>,
     stopped: Arc<AtomicBool>,
     pace: Pace,
+    read: R,
     on_change: F,
 }
 
-impl<F: FnMut(Result<RegistryConfig, FileError>)> Task<F> {
-    fn run(mut self) {
+impl<R, F> Task<R, F> {
+    fn run<T>(mut self)
+    where
+        R: FnMut(Document<'_>) -> Result<T, FileError>,
+        F: FnMut(Result<T, FileError>),
+    {
         loop {
             match self.woken.recv_timeout(self.pace.poll) {
                 Ok(()) => self.wait_for_quiet(),
@@ -152,11 +187,16 @@ impl<F: FnMut(Result<RegistryConfig, FileError>)> Task<F> {
             if self.stopped() {
                 return;
             }
-            let Some(change) = self.watched.look() else { continue };
-            if self.stopped() {
-                return;
-            }
-            if catch_unwind(AssertUnwindSafe(|| (self.on_change)(change))).is_err() {
+            let Self { watched, read, on_change, stopped, .. } = &mut self;
+            let told = catch_unwind(AssertUnwindSafe(|| {
+                let change = watched.look(read);
+                if let Some(change) = change
+                    && !stopped.load(Ordering::Acquire)
+                {
+                    on_change(change);
+                }
+            }));
+            if told.is_err() {
                 tracing::error!(file = %self.watched.file.display(), "what was to be done at a change has panicked");
             }
         }

@@ -109,6 +109,9 @@ impl<'a, C: Sleep> Call<'a, C> {
         let ending = Ending { attempts: self.attempts, elapsed, failure: result.as_ref().err().map(Failure::from) };
         self.executor.shared.telemetry.call_ended(&self.span, &ending, self.now);
         let unavailable = result.as_ref().is_err_and(|error| {
+            if matches!(error, CallError::Cancelled) {
+                return false; // nobody wants an answer
+            }
             let category = error.category();
             category == ErrorCategory::CircuitOpen || self.executor.policy.rule(category).trips
         });

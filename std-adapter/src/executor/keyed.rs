@@ -134,7 +134,10 @@ impl<C: Sleep + Clone> KeyedExecutor<C> {
         let keys = match before {
             Some(Self { keys, .. }) => {
                 keys.keeper().policy.store(Arc::clone(&policy.key));
-                keys.set_max(policy.max_keys, whole.clock.now());
+                let now = whole.clock.now();
+                keys.set_max(policy.max_keys, now);
+                // also for calls that wait; keys that are made at the same time are put right at their next call
+                keys.for_each(|_, limiter| limiter.change_policy(Arc::clone(&policy.key), now));
                 Arc::clone(keys)
             }
             None => {

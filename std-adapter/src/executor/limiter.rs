@@ -142,6 +142,12 @@ impl Limiter {
         self.parts.breaker_refusal(&self.policy(), now)
     }
 
+    /// The breaker's generation, one more at every transition; `None` without a breaker.
+    #[cfg(feature = "tower")]
+    pub(crate) fn breaker_generation(&self, now: Instant) -> Option<u8> {
+        self.parts.breaker_generation(&self.policy(), now)
+    }
+
     /// How long the breaker would refuse calls from `now` on, even if no call ended; `None` where it does not refuse, or
     /// time does not decide.
     pub(crate) fn longest_refusal(&self, now: Instant) -> Option<Duration> {

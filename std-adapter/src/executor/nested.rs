@@ -5,11 +5,11 @@ use tokio::task::futures::TaskLocalFuture;
 
 /// How an attempt of a call, or of one around it, is made more than once.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(super) struct Nested {
+pub(crate) struct Nested {
     /// It will be retried if it fails.
-    pub(super) retried: bool,
+    pub(crate) retried: bool,
     /// Another one may be made beside it.
-    pub(super) hedged: bool,
+    pub(crate) hedged: bool,
 }
 
 tokio::task_local! {
@@ -18,7 +18,7 @@ tokio::task_local! {
 
 impl Nested {
     /// The attempt that the current task is making.
-    pub(super) fn around() -> Self {
+    pub(crate) fn around() -> Self {
         AROUND.try_with(|around| *around).unwrap_or_default()
     }
 
@@ -29,5 +29,11 @@ impl Nested {
     /// Runs an attempt so that calls which it makes know of it.
     pub(super) fn run<F: Future>(self, attempt: F) -> TaskLocalFuture<Self, F> {
         AROUND.scope(self, attempt)
+    }
+
+    /// Runs a part of an attempt, such as one poll, so that calls which it makes know of it.
+    #[cfg(feature = "tower")]
+    pub(crate) fn run_now<T>(self, part: impl FnOnce() -> T) -> T {
+        AROUND.sync_scope(self, part)
     }
 }

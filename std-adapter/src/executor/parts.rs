@@ -191,6 +191,13 @@ impl Parts {
         self.breaker.refusal(policy.circuit.breaker.as_ref()?, self.breaker_time(now))
     }
 
+    /// The breaker's generation, one more at every transition; `None` without a breaker.
+    #[cfg(feature = "tower")]
+    pub(crate) fn breaker_generation(&self, policy: &LimitPolicy, now: Instant) -> Option<u8> {
+        let policy = policy.circuit.breaker.as_ref()?;
+        Some(self.breaker.state().snapshot(self.breaker_time(now), policy).generation)
+    }
+
     /// How long the breaker would refuse calls from `now` on, even if no call ended; `None` where it does not refuse, or
     /// time does not decide.
     pub(crate) fn longest_refusal(&self, policy: &LimitPolicy, now: Instant) -> Option<Duration> {

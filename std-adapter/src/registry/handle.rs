@@ -82,6 +82,9 @@ impl<C: Sleep<Delay: Send> + Clone + Send + Sync + 'static> Handle<C> {
         let Some(fallback) = entry.fallback.as_deref().filter(|_| execution.is_unavailable()) else { return execution };
         let Some(slot) = self.registry.slot(fallback) else { return execution };
         let left = options.deadline.map(|deadline| deadline.saturating_sub(execution.elapsed));
+        if left.is_some_and(|left| left.is_zero()) {
+            return execution;
+        }
         let options = CallOptions { deadline: left, ..options.clone() };
         let answer = Self { slot, registry: Arc::clone(&self.registry) }.boxed(args, options).await;
         if let (Err(error), Ok(_)) = (&execution.result, &answer.result) {

@@ -5,7 +5,9 @@ use super::plan::Plan;
 use super::slot::Slot;
 use super::state::{RegistryState, Restored};
 use super::{Applied, RegistryError};
-use crate::config::{ConfigErrors, MOST_GROUPS, RegistryConfig, SharedLimitsConfig, ToolConfig, member};
+use crate::config::{
+    ConfigErrors, LimitPolicy, MOST_GROUPS, OF_THE_REGISTRY, RegistryConfig, SharedLimitsConfig, ToolConfig, member,
+};
 use crate::executor::{Limiter, MOST_LIMITERS};
 use crate::telemetry::{EventKind, Hub};
 use crate::tool::Tool;
@@ -55,7 +57,7 @@ impl<C: Sleep + Clone> Record<C> {
             defaults,
             config,
             tools: BTreeMap::new(),
-            all: Arc::new(Limiter::new(Scope::Shared("registry".into()), Arc::new(unlimited))),
+            all: Arc::new(Limiter::new(Scope::Shared(OF_THE_REGISTRY.into()), Arc::new(unlimited))),
             groups: BTreeMap::new(),
             rules: Arc::default(),
             hub: Hub::default(),
@@ -173,7 +175,13 @@ impl<C: Sleep + Clone> Record<C> {
         for (group, policy) in changes {
             group.change_policy(policy, now);
         }
-        self.groups = groups;
+        for (name, group) in core::mem::replace(&mut self.groups, groups) {
+            if !self.groups.contains_key(&name) {
+                // who waits for it waits in vain
+                group.change_policy(Arc::new(LimitPolicy::UNLIMITED), now);
+                group.releases().announce_to_all();
+            }
+        }
         self.rules = rules;
         self.config = config.clone();
         for (name, plan) in plans {

@@ -49,6 +49,10 @@ pub struct BreakerReport {
     pub refuses: bool,
     /// How long it would refuse one, in milliseconds rounded up, where that is known.
     pub retry_after_ms: Option<u64>,
+    /// How long ago it opened, in milliseconds rounded up; absent while it is not open, or was forced open. With
+    /// `retry_after_ms` it is the whole wait.
+    #[serde(default)]
+    pub open_for_ms: Option<u64>,
 }
 
 /// The state of a breaker by name.
@@ -92,6 +96,10 @@ impl ToolSnapshot {
             stale: breaker.stale,
             refuses: breaker.refusal.is_some(),
             retry_after_ms: breaker.refusal.and_then(|wait| wait.duration()).map(crate::result::millis_up),
+            open_for_ms: breaker
+                .since
+                .filter(|_| breaker.state == State::Open)
+                .map(|since| crate::result::millis_up(now.saturating_since(since))),
         });
         Self {
             name: entry.name.to_string(),

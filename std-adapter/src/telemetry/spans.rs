@@ -43,6 +43,22 @@ impl CallSpan {
         ))
     }
 
+    /// Of a service that is no tool.
+    #[cfg(feature = "tower")]
+    pub(super) fn of_service(name: &str) -> Self {
+        Self(info_span!(
+            target: "fusebox::call",
+            "call",
+            otel.name = format_args!("call {name}"),
+            otel.kind = "internal",
+            otel.status_code = Empty,
+            fusebox.service = name,
+            "error.type" = Empty,
+            fusebox.result = Empty,
+            fusebox.attempts = Empty,
+        ))
+    }
+
     /// The span, to run the call in.
     pub(crate) const fn span(&self) -> &Span {
         &self.0
@@ -72,10 +88,31 @@ impl AttemptSpan {
             fusebox.resend_count = Empty,
             fusebox.hedge = reason == Reason::Hedge,
         );
+        Self(span).counted(number, reason)
+    }
+
+    /// Of a service that is no tool.
+    #[cfg(feature = "tower")]
+    pub(super) fn of_service(name: &str, number: u32, reason: Reason) -> Self {
+        let span = info_span!(
+            target: "fusebox::attempt",
+            "attempt",
+            otel.name = format_args!("attempt {name}"),
+            otel.kind = "internal",
+            otel.status_code = Empty,
+            fusebox.service = name,
+            "error.type" = Empty,
+            fusebox.attempt = i64::from(number),
+            fusebox.resend_count = Empty,
+        );
+        Self(span).counted(number, reason)
+    }
+
+    fn counted(self, number: u32, reason: Reason) -> Self {
         if reason == Reason::Retry {
-            span.record("fusebox.resend_count", i64::from(number.saturating_sub(1)));
+            self.0.record("fusebox.resend_count", i64::from(number.saturating_sub(1)));
         }
-        Self(span)
+        self
     }
 
     /// The span, to run the attempt in.

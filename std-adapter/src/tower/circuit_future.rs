@@ -1,11 +1,10 @@
 //! `CircuitFuture`: the response of a service behind a circuit.
 
 use super::judge::Judge;
-use super::service_circuit::Reservation;
+use super::reservation::Reservation;
 use crate::{CallError, Refusal};
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
-use fusebox_core::Rejection;
 use pin_project_lite::pin_project;
 
 pin_project! {
@@ -24,7 +23,7 @@ pin_project! {
     #[project = StateProjection]
     enum State<F, J> {
         Calling { #[pin] future: F, reservation: Option<Reservation>, judge: J },
-        Refused { rejection: Rejection },
+        Refused { refusal: Refusal },
     }
 }
 
@@ -33,8 +32,8 @@ impl<F, J> CircuitFuture<F, J> {
         Self { state: State::Calling { future, reservation: Some(reservation), judge } }
     }
 
-    pub(super) const fn refused(rejection: Rejection) -> Self {
-        Self { state: State::Refused { rejection } }
+    pub(super) const fn refused(refusal: Refusal) -> Self {
+        Self { state: State::Refused { refusal } }
     }
 }
 
@@ -48,17 +47,15 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let (future, reservation, judge) = match self.project().state.project() {
             StateProjection::Calling { future, reservation, judge } => (future, reservation, judge),
-            StateProjection::Refused { rejection } => {
-                return Poll::Ready(Err(CallError::Rejected(Refusal::own(*rejection))));
-            }
+            StateProjection::Refused { refusal } => return Poll::Ready(Err(CallError::Rejected(refusal.clone()))),
         };
-        let poll = || future.poll(cx).map(|result| (judge.judge(result.as_ref()).category, result));
-        let (category, result) = ready!(match reservation {
+        let poll = || future.poll(cx).map(|result| (judge.judge(result.as_ref()), result));
+        let (verdict, result) = ready!(match reservation {
             Some(reservation) => reservation.watch(poll),
             None => poll(),
         });
         if let Some(reservation) = reservation.take() {
-            reservation.settle(category);
+            reservation.settle(verdict);
         }
         Poll::Ready(result.map_err(CallError::Failed))
     }

@@ -2,14 +2,16 @@
 
 use super::circuit_service::CircuitService;
 use super::judge::{ByError, Unjudged};
+use super::layer_policy::{LayerPolicy, PartsOf};
 use super::service_circuit::ServiceCircuit;
 use crate::config::{BreakerConfig, BulkheadConfig, RateConfig};
-use crate::{ConfigError, DurationText, Policy, PolicyConfig};
+use crate::{ConfigError, PolicyConfig};
 use core::time::Duration;
-use fusebox_core::Part;
+use fusebox_core::{Part, Priority};
+use std::sync::Arc;
 use tower_layer::Layer;
 
-/// Puts services behind a circuit: breaker, bulkhead and rate limit together, all or nothing.
+/// Puts services behind a circuit: breaker, bulkhead, rate limit and throttle together, all or nothing.
 ///
 /// **Whose state.** Each service that the layer is applied to gets a circuit of its own, which its clones share, as
 /// with tower's `ConcurrencyLimitLayer`. After [`CircuitLayer::shared`] all services of the layer and of its clones
@@ -22,7 +24,8 @@ use tower_layer::Layer;
 /// |---|---|---|---|
 /// | breaker | rejects | waits | rejects |
 /// | bulkhead | waits, as `ConcurrencyLimit` | waits | rejects |
-/// | rate limit | waits, as `RateLimit` | waits | rejects |
+/// | rate limit, also in a pause that the service has asked for | waits, as `RateLimit` | waits | rejects |
+/// | throttle | rejects | waits, until what it has counted has faded | rejects |
 ///
 /// To wait is `Pending` from `poll_ready`. To reject is `Ready` from `poll_ready` and
 /// [`CallError::Rejected`](crate::CallError::Rejected) from `call`: an error of `poll_ready` would mean that the service
@@ -39,8 +42,9 @@ use tower_layer::Layer;
 /// ```
 #[derive(Clone, Debug)]
 pub struct CircuitLayer<J = ByError> {
-    policy: Policy,
-    waits: Waits,
+    policy: Arc<LayerPolicy>,
+    name: Option<Arc<str>>,
+    manner: Manner,
     judge: J,
     shared: Option<ServiceCircuit>,
 }
@@ -57,68 +61,104 @@ pub enum WhenRefused {
     Reject,
 }
 
-/// For what a service waits, and how long.
+/// How a service asks its circuit.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Waits {
+pub(super) struct Manner {
     when_refused: WhenRefused,
-    max: Option<Duration>,
+    /// Takes the place of the policy's.
+    pub(super) max_wait: Option<Duration>,
+    pub(super) priority: Priority,
+    /// Whether a call of the service is a call, and not one attempt of a call around it.
+    pub(super) tells_calls: bool,
 }
 
-impl Waits {
+impl Manner {
     /// Whether it waits where `part` refuses.
-    pub(super) fn wait_for(self, part: Part) -> bool {
+    pub(super) fn waits_for(self, part: Part) -> bool {
         match self.when_refused {
-            WhenRefused::ByPart => self.ever() && part != Part::Breaker,
-            WhenRefused::Wait => self.ever(),
+            WhenRefused::ByPart => matches!(part, Part::AdaptiveRate | Part::Bucket | Part::Bulkhead),
+            WhenRefused::Wait => true,
             WhenRefused::Reject => false,
         }
-    }
-
-    /// What is left of the longest wait; `None` is no bound.
-    pub(super) fn left(self, waited: Duration) -> Option<Duration> {
-        self.max.map(|max| max.saturating_sub(waited))
-    }
-
-    fn ever(self) -> bool {
-        self.when_refused != WhenRefused::Reject && self.max != Some(Duration::ZERO)
     }
 }
 
 impl CircuitLayer {
-    /// A circuit of all the parts that `config` has. Of the other fields, `categories` say what counts as a failure, and
-    /// `max_wait` bounds the waits.
+    /// A circuit of all the parts that `config` has: `breaker`, `rate` with `priorities`, `bulkhead` and `throttle`. Of the
+    /// other fields, `categories` say what counts as a failure, and `max_wait` bounds the waits. The rest is for the
+    /// layers around this one, which are made from the same configuration.
     ///
     /// An empty configuration has a breaker and a rate limit of 2 calls per second, as everywhere in this crate.
     ///
     /// # Errors
-    /// The first field that is not allowed.
+    /// The first field that is not allowed, or that no layer can keep: `hedge` and `idle_timeout`.
     pub fn new(config: &PolicyConfig) -> Result<Self, ConfigError> {
-        let max = config.max_wait.map(|DurationText(max)| max);
-        let waits = Waits { when_refused: WhenRefused::default(), max };
-        Ok(Self { policy: Policy::new(config)?, waits, judge: ByError, shared: None })
+        Self::of(PartsOf::Policy, ByError, config)
     }
 }
 
 impl<J> CircuitLayer<J> {
-    /// The same circuit, with answers that count as `judge` says.
+    fn of(parts: PartsOf, judge: J, config: &PolicyConfig) -> Result<Self, ConfigError> {
+        let policy = Arc::new(LayerPolicy::new(config, parts)?);
+        let manner = Manner {
+            when_refused: WhenRefused::default(),
+            max_wait: None,
+            priority: Priority::default(),
+            tells_calls: true,
+        };
+        Ok(Self { policy, name: None, manner, judge, shared: None })
+    }
+
+    /// The same circuit, with answers that count as `judge` says. Say so before [`CircuitLayer::shared`].
     #[must_use]
     pub fn judged_by<K>(self, judge: K) -> CircuitLayer<K> {
-        let Self { policy, waits, shared, .. } = self;
-        CircuitLayer { policy, waits, judge, shared }
+        let Self { mut policy, name, manner, shared, .. } = self;
+        Arc::make_mut(&mut policy).judged = true;
+        CircuitLayer { policy, name, manner, judge, shared }
+    }
+
+    /// The same circuit under a name, which spans, log lines, metrics and events bear, and refusals of a circuit that is
+    /// [`shared`](CircuitLayer::shared): they are of the [scope](crate::Scope) `Shared`. Default: `unnamed`.
+    ///
+    /// Name it before it makes services: those that it has made keep theirs, and a shared circuit begins anew.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.name = Some(name.into());
+        if self.shared.is_some() { self.shared() } else { self }
+    }
+
+    /// The same circuit, for services whose calls are of this priority. It decides what they cost of the rate, and what
+    /// they leave of it to more important ones, see `priorities`. Default: normal.
+    ///
+    /// Services of a shared circuit can have different ones:
+    /// ```
+    /// use fusebox::tower::CircuitLayer;
+    /// use fusebox::{PolicyConfig, Priority};
+    /// use tower::{Layer, service_fn};
+    ///
+    /// let layer = CircuitLayer::new(&PolicyConfig::default())?.shared();
+    /// let pages = service_fn(|page: u32| async move { Ok::<_, std::io::Error>(page) });
+    /// let (people, robots) = (layer.layer(pages), layer.clone().priority(Priority::Low).layer(pages));
+    /// # Ok::<(), fusebox::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub const fn priority(mut self, priority: Priority) -> Self {
+        self.manner.priority = priority;
+        self
     }
 
     /// The same circuit, with another answer to a refusal.
     #[must_use]
     pub const fn when_refused(mut self, when_refused: WhenRefused) -> Self {
-        self.waits.when_refused = when_refused;
+        self.manner.when_refused = when_refused;
         self
     }
 
-    /// The same circuit, which waits no longer than this before it rejects; with zero it rejects at once. It is
-    /// `max_wait` of the configuration.
+    /// The same circuit, which waits no longer than this before it rejects; with zero it rejects at once. It takes the
+    /// place of the configuration's `max_wait`.
     #[must_use]
     pub const fn max_wait(mut self, max: Duration) -> Self {
-        self.waits.max = Some(max);
+        self.manner.max_wait = Some(max);
         self
     }
 
@@ -126,7 +166,7 @@ impl<J> CircuitLayer<J> {
     /// theirs.
     #[must_use]
     pub fn shared(mut self) -> Self {
-        self.shared = Some(ServiceCircuit::new(self.policy.clone()));
+        self.shared = Some(ServiceCircuit::new(Arc::clone(&self.policy), self.name.as_ref(), true));
         self
     }
 
@@ -134,17 +174,36 @@ impl<J> CircuitLayer<J> {
     pub const fn circuit(&self) -> Option<&ServiceCircuit> {
         self.shared.as_ref()
     }
+
+    /// The circuit of the next service: the shared one, or one of its own.
+    pub(super) fn circuit_of_next(&self) -> ServiceCircuit {
+        let own = || ServiceCircuit::new(Arc::clone(&self.policy), self.name.as_ref(), false);
+        self.shared.clone().unwrap_or_else(own)
+    }
+
+    /// The same layer for a service whose calls are attempts of calls around it.
+    pub(super) const fn of_attempts(mut self) -> Self {
+        self.manner.tells_calls = false;
+        self
+    }
+
+    pub(super) const fn judge(&self) -> &J {
+        &self.judge
+    }
+}
+
+impl<J: Clone> CircuitLayer<J> {
+    /// A service behind `circuit`, which this layer has made.
+    pub(super) fn put_behind<S>(&self, circuit: ServiceCircuit, inner: S) -> CircuitService<S, J> {
+        CircuitService::new(inner, circuit, self.manner, self.judge.clone())
+    }
 }
 
 impl<S, J: Clone> Layer<S> for CircuitLayer<J> {
     type Service = CircuitService<S, J>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        let circuit = self.shared.clone().unwrap_or_else(|| ServiceCircuit::new(self.policy.clone()));
-        if self.waits.ever() {
-            circuit.await_releases();
-        }
-        CircuitService::new(inner, circuit, self.waits, self.judge.clone())
+        self.put_behind(self.circuit_of_next(), inner)
     }
 }
 
@@ -160,7 +219,7 @@ impl BreakerLayer {
     #[allow(clippy::new_ret_no_self, reason = "one kind of layer, by the name of its part")]
     pub fn new(config: &BreakerConfig) -> Result<CircuitLayer, ConfigError> {
         let breaker = BreakerConfig { enabled: config.enabled.or(Some(true)), ..config.clone() };
-        CircuitLayer::new(&PolicyConfig { breaker, ..nothing() })
+        CircuitLayer::of(PartsOf::BreakerLayer, ByError, &PolicyConfig { breaker, ..PolicyConfig::default() })
     }
 }
 
@@ -172,11 +231,11 @@ impl RateLimitLayer {
     /// A rate limit, which takes no interest in how calls end.
     ///
     /// # Errors
-    /// The first field that is not allowed.
+    /// The first field that is not allowed; `adaptive` is not, as it learns from failures: that takes a [`CircuitLayer`].
     #[allow(clippy::new_ret_no_self, reason = "one kind of layer, by the name of its part")]
     pub fn new(config: &RateConfig) -> Result<CircuitLayer<Unjudged>, ConfigError> {
         let rate = RateConfig { enabled: config.enabled.or(Some(true)), ..config.clone() };
-        Ok(CircuitLayer::new(&PolicyConfig { rate, ..nothing() })?.judged_by(Unjudged))
+        CircuitLayer::of(PartsOf::RateLimitLayer, Unjudged, &PolicyConfig { rate, ..PolicyConfig::default() })
     }
 }
 
@@ -185,23 +244,15 @@ impl RateLimitLayer {
 pub enum BulkheadLayer {}
 
 impl BulkheadLayer {
-    /// A limit to the calls in flight, which takes no interest in how they end.
+    /// A limit to the calls in flight, which takes no interest in how they end: one that is `adaptive` learns from how
+    /// long they take.
     ///
     /// # Errors
-    /// The first field that is not allowed.
+    /// The first field that is not allowed; `adaptive` without `slow_after` is not, as it learns from failures alone: that
+    /// takes a [`CircuitLayer`].
     #[allow(clippy::new_ret_no_self, reason = "one kind of layer, by the name of its part")]
     pub fn new(config: &BulkheadConfig) -> Result<CircuitLayer<Unjudged>, ConfigError> {
         let bulkhead = BulkheadConfig { enabled: config.enabled.or(Some(true)), ..config.clone() };
-        Ok(CircuitLayer::new(&PolicyConfig { bulkhead, ..nothing() })?.judged_by(Unjudged))
-    }
-}
-
-/// A circuit without parts.
-fn nothing() -> PolicyConfig {
-    PolicyConfig {
-        breaker: BreakerConfig { enabled: Some(false), ..BreakerConfig::default() },
-        rate: RateConfig { enabled: Some(false), ..RateConfig::default() },
-        bulkhead: BulkheadConfig { enabled: Some(false), ..BulkheadConfig::default() },
-        ..PolicyConfig::default()
+        CircuitLayer::of(PartsOf::BulkheadLayer, Unjudged, &PolicyConfig { bulkhead, ..PolicyConfig::default() })
     }
 }

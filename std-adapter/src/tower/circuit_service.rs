@@ -1,14 +1,18 @@
 //! `CircuitService`: a service behind a circuit. Its `poll_ready` reserves, its `call` uses the reservation.
 
+use super::call_report::CallReport;
 use super::circuit_future::CircuitFuture;
-use super::circuit_layer::Waits;
+use super::circuit_layer::Manner;
 use super::judge::{ByError, Judge};
-use super::service_circuit::{Reservation, ServiceCircuit};
+use super::reservation::Reservation;
+use super::service_circuit::ServiceCircuit;
 use super::waiting::{Waiting, Woken};
 use crate::CallError;
+use crate::telemetry::Failure;
+use core::convert::Infallible;
 use core::task::{Context, Poll, ready};
 use core::time::Duration;
-use fusebox_core::{Instant, Rejection, Wait};
+use fusebox_core::{Instant, Part, Rejection, Wait};
 use tower_service::Service;
 
 /// A service behind a circuit, made by [`CircuitLayer`](super::CircuitLayer). Clones share the circuit.
@@ -17,9 +21,11 @@ use tower_service::Service;
 /// token, perhaps the probe of a half-open breaker) and keeps it for the next `call` of this clone; a new clone has
 /// none. `call` moves it into the response's future, which settles it when the service has answered: when its response
 /// is there, not when its body has ended. Dropping the clone gives all of it back; dropping the future does, too, and the
-/// call counts as cancelled, which `cancelled_is_failure` may count against the service. So a clone that is ready and neither called nor dropped keeps a slot from the others, as with tower's own
-/// limits; the probe that it may hold delays the breaker's recovery by at most a lease, after which it is written off. A
-/// reservation from before the breaker opened, or from longer ago than a lease, is not used: `call` takes a fresh one.
+/// call counts as cancelled, which `cancelled_is_failure` may count against the service. So a clone that is ready and
+/// neither called nor dropped keeps a slot from the others, as with tower's own limits; the probe that it may hold delays
+/// the breaker's recovery by at most a lease, after which it is written off. A reservation from before the breaker opened,
+/// or from longer ago than a lease, is not used: `call` takes a fresh one. What a throttle has drawn in `poll_ready` is
+/// the answer of `call`.
 ///
 /// A clone that waits and is neither polled nor dropped keeps its place in the queue. Slots and probes go to those that
 /// have waited longest, but a call that does not wait may come before them; tokens go to whoever asks first.
@@ -31,15 +37,17 @@ use tower_service::Service;
 pub struct CircuitService<S, J = ByError> {
     inner: S,
     circuit: ServiceCircuit,
-    waits: Waits,
+    manner: Manner,
     judge: J,
     reservation: Option<Reservation>,
+    /// What a throttle has drawn for the next call: `call` does not draw again.
+    drawn: Option<Rejection>,
     waiting: Waiting,
 }
 
 impl<S, J> CircuitService<S, J> {
-    pub(super) fn new(inner: S, circuit: ServiceCircuit, waits: Waits, judge: J) -> Self {
-        Self { inner, circuit, waits, judge, reservation: None, waiting: Waiting::default() }
+    pub(super) fn new(inner: S, circuit: ServiceCircuit, manner: Manner, judge: J) -> Self {
+        Self { inner, circuit, manner, judge, reservation: None, drawn: None, waiting: Waiting::default() }
     }
 
     /// The circuit, which clones of this service share.
@@ -59,12 +67,15 @@ impl<S, J> CircuitService<S, J> {
             return Poll::Ready(());
         }
         self.reservation = None;
+        if self.drawn.is_some() {
+            return Poll::Ready(());
+        }
+        let mut woken = ready!(self.waiting.poll_woken(cx));
         loop {
-            let woken = ready!(self.waiting.poll_woken(cx));
             let now = self.circuit.now();
-            let answer = self.circuit.reserve(now);
+            let answer = self.circuit.reserve(now, self.manner.priority);
             if woken == Woken::ByRelease {
-                self.circuit.pass_on(now);
+                self.circuit.limiter().announce_room(now);
             }
             let rejection = match answer {
                 Ok(reservation) => {
@@ -73,11 +84,21 @@ impl<S, J> CircuitService<S, J> {
                 }
                 Err(rejection) => rejection,
             };
-            let Some(limit) = self.worth_waiting(rejection, now) else { break };
-            match rejection.wait {
+            let by_lot = rejection.by == Part::Throttle;
+            let Some(limit) = self.worth_waiting(rejection, now) else {
+                self.drawn = by_lot.then_some(rejection);
+                break;
+            };
+            let listens_anew = match rejection.wait {
                 Wait::Release => self.waiting.for_release(&self.circuit, limit),
-                _ => self.waiting.for_time(limit),
-            }
+                _ => self.waiting.for_time(&self.circuit, limit),
+            };
+            woken = match self.waiting.poll_woken(cx) {
+                Poll::Ready(woken) => woken,
+                // listens before it asks, so that nothing is missed in between
+                Poll::Pending if listens_anew && !by_lot => Woken::ByTime,
+                Poll::Pending => return Poll::Pending,
+            };
         }
         self.waiting.stop();
         Poll::Ready(())
@@ -85,13 +106,15 @@ impl<S, J> CircuitService<S, J> {
 
     /// Whether to wait after this refusal, and how long at most.
     fn worth_waiting(&mut self, rejection: Rejection, now: Instant) -> Option<Option<Duration>> {
-        if !self.waits.wait_for(rejection.by) {
+        let max = self.manner.max_wait.or(self.circuit.layer_policy().max_wait);
+        if !self.manner.waits_for(rejection.by) || max == Some(Duration::ZERO) {
             return None;
         }
-        let left = self.waits.left(self.waiting.waited(now));
+        let waited = self.waiting.waited(now);
+        let left = max.map(|max| max.saturating_sub(waited));
         let wait = match rejection.wait {
             // a probe that never reports releases nobody: time does, when its lease is over
-            Wait::Release => match (self.circuit.longest_refusal(now), left) {
+            Wait::Release => match (self.circuit.limiter().longest_refusal(now), left) {
                 (Some(wait), Some(left)) => Some(wait.min(left)),
                 (wait, left) => wait.or(left),
             },
@@ -104,7 +127,7 @@ impl<S, J> CircuitService<S, J> {
 
 impl<S: Clone, J: Clone> Clone for CircuitService<S, J> {
     fn clone(&self) -> Self {
-        Self::new(self.inner.clone(), self.circuit.clone(), self.waits, self.judge.clone())
+        Self::new(self.inner.clone(), self.circuit.clone(), self.manner, self.judge.clone())
     }
 }
 
@@ -133,13 +156,27 @@ where
     fn call(&mut self, request: Request) -> Self::Future {
         self.waiting.stop();
         let now = self.circuit.now();
+        let call = self.manner.tells_calls.then(|| CallReport::begin(&self.circuit, now));
         let reservation = self.reservation.take().filter(|reservation| reservation.is_current(now));
-        match reservation.map_or_else(|| self.circuit.reserve(now), Ok) {
+        let answer = match (reservation, self.drawn.take()) {
+            (Some(reservation), _) => Ok(reservation),
+            (None, Some(rejection)) => Err(rejection),
+            (None, None) => self.circuit.reserve(now, self.manner.priority),
+        };
+        match answer {
             Ok(mut reservation) => {
+                reservation.begin(call, now);
                 let future = reservation.watch(|| self.inner.call(request));
                 CircuitFuture::calling(future, reservation, self.judge.clone())
             }
-            Err(rejection) => CircuitFuture::refused(rejection),
+            Err(rejection) => {
+                let refusal = self.circuit.refuse(rejection, now);
+                if let Some(call) = call {
+                    let failure = Failure::from(&CallError::<Infallible>::Rejected(refusal.clone()));
+                    call.end(0, Some(failure));
+                }
+                CircuitFuture::refused(refusal)
+            }
         }
     }
 }

@@ -80,7 +80,7 @@ fn of_code(code: &[u8], headers: &HeaderMap) -> Verdict {
     });
     let Some(pushback) = headers.get("grpc-retry-pushback-ms") else { return failure };
     match pushback.to_str().ok().and_then(|millis| millis.parse::<u32>().ok()) {
-        Some(millis) => failure.with_retry_after(Some(Duration::from_millis(millis.into()))),
+        Some(millis) => failure.with_retry_after(Duration::from_millis(millis.into())),
         None => failure.with_retry_hint(RetryHint::Never),
     }
 }
@@ -133,7 +133,7 @@ mod tests {
     fn a_pushback_says_when_to_try_again_or_not_to() {
         let verdict = |pushback| judge(200, &[("grpc-status", "14"), ("grpc-retry-pushback-ms", pushback)]);
         let unavailable = Verdict::failure(ErrorCategory::ServiceUnavailable);
-        assert_eq!(verdict("250"), unavailable.with_retry_after(Some(Duration::from_millis(250))));
+        assert_eq!(verdict("250"), unavailable.with_retry_after(Duration::from_millis(250)));
         for no in ["-1", "soon", ""] {
             assert_eq!(verdict(no), unavailable.with_retry_hint(RetryHint::Never), "{no:?}");
         }

@@ -1,6 +1,6 @@
 //! `Judge`: how the answer of a service counts, as a success or as a category of error.
 
-use crate::{CallError, Classify, ErrorCategory, RetryHint};
+use crate::{CallError, Classify, ErrorCategory, RetryHint, ToolError};
 use core::convert::Infallible;
 use core::time::Duration;
 
@@ -60,10 +60,10 @@ impl Verdict {
         Self { category, retry_after: error.retry_after(), retry_hint: error.retry_hint() }
     }
 
-    /// The same verdict on a service that asks its callers to stay away for `retry_after`.
+    /// The same verdict on a service that asks its callers to stay away for `retry_after`, where it does.
     #[must_use]
-    pub const fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {
-        self.retry_after = retry_after;
+    pub fn with_retry_after(mut self, retry_after: impl Into<Option<Duration>>) -> Self {
+        self.retry_after = retry_after.into();
         self
     }
 
@@ -72,6 +72,29 @@ impl Verdict {
     pub const fn with_retry_hint(mut self, retry_hint: RetryHint) -> Self {
         self.retry_hint = retry_hint;
         self
+    }
+
+    /// The error of a tool for whose call this is the verdict, with this message; `None` for a success.
+    ///
+    /// ```
+    /// use fusebox::{Classify, ErrorCategory, ToolError};
+    /// use fusebox::tower::Verdict;
+    ///
+    /// fn text_of(answer: http::Response<String>) -> Result<String, ToolError> {
+    ///     let verdict = Verdict::of_http(answer.status(), answer.headers());
+    ///     verdict.error(answer.status().to_string()).map_or_else(|| Ok(answer.into_body()), Err)
+    /// }
+    ///
+    /// let busy = http::Response::builder().status(503).header("retry-after", "7").body(String::new())?;
+    /// let error = text_of(busy).unwrap_err();
+    /// assert_eq!(error.category(), ErrorCategory::ServiceUnavailable);
+    /// assert_eq!(error.retry_after(), Some(std::time::Duration::from_secs(7)));
+    /// assert_eq!(text_of(http::Response::new("tea".to_owned()))?, "tea");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn error(self, message: impl Into<String>) -> Option<ToolError> {
+        let Self { category, retry_after, retry_hint } = self;
+        Some(ToolError::new(category?, message).with_retry_after(retry_after).with_retry_hint(retry_hint))
     }
 }
 
@@ -114,23 +137,29 @@ pub struct Within<J>(pub J);
 
 impl<T, E, J: Judge<T, E>> Judge<T, CallError<E>> for Within<J> {
     fn judge(&self, result: Result<&T, &CallError<E>>) -> Verdict {
-        let of_the_layer = match result {
-            Ok(answer) => return self.0.judge(Ok(answer)),
-            Err(CallError::Failed(error)) => return self.0.judge(Err(error)),
-            // the same error, without what is not `Classify`
-            Err(CallError::Rejected(refusal)) => CallError::Rejected(refusal.clone()),
-            Err(CallError::TimedOut { after }) => CallError::TimedOut { after: *after },
-            Err(CallError::Stalled { after }) => CallError::Stalled { after: *after },
-            Err(CallError::DeadlineExceeded { after, .. }) => CallError::DeadlineExceeded { after: *after, last: None },
-            Err(CallError::Panicked(_)) => CallError::Panicked(String::new()),
-            Err(CallError::Cancelled) => CallError::Cancelled,
-            Err(CallError::UnknownTool(_)) => CallError::UnknownTool(String::new()),
-            Err(CallError::InvalidArgs(_)) => CallError::InvalidArgs(String::new()),
-            Err(CallError::Denied(_)) => CallError::Denied(String::new()),
-            Err(CallError::NeedsApproval(_)) => CallError::NeedsApproval(String::new()),
-        };
-        Verdict::of::<CallError<Infallible>>(&of_the_layer)
+        match result.map_err(of_the_layer) {
+            Ok(answer) => self.0.judge(Ok(answer)),
+            Err(Err(error)) => self.0.judge(Err(error)),
+            Err(Ok(of_the_layer)) => Verdict::of(&of_the_layer),
+        }
     }
+}
+
+/// An error of a layer without what is not [`Classify`]; or the error of the service behind it.
+pub(super) fn of_the_layer<E>(error: &CallError<E>) -> Result<CallError<Infallible>, &E> {
+    Ok(match error {
+        CallError::Failed(error) => return Err(error),
+        CallError::Rejected(refusal) => CallError::Rejected(refusal.clone()),
+        CallError::TimedOut { after } => CallError::TimedOut { after: *after },
+        CallError::Stalled { after } => CallError::Stalled { after: *after },
+        CallError::DeadlineExceeded { after, .. } => CallError::DeadlineExceeded { after: *after, last: None },
+        CallError::Panicked(_) => CallError::Panicked(String::new()),
+        CallError::Cancelled => CallError::Cancelled,
+        CallError::UnknownTool(_) => CallError::UnknownTool(String::new()),
+        CallError::InvalidArgs(_) => CallError::InvalidArgs(String::new()),
+        CallError::Denied(_) => CallError::Denied(String::new()),
+        CallError::NeedsApproval(_) => CallError::NeedsApproval(String::new()),
+    })
 }
 
 impl Classify for Infallible {
@@ -159,7 +188,7 @@ mod tests {
         assert_eq!(of(CallError::DeadlineExceeded { after, last }), Verdict::failure(ErrorCategory::Timeout));
         let refusal = Refusal::own(Rejection { by: Part::Bucket, wait: Wait::Nanos(7) });
         let refused = Verdict::failure(ErrorCategory::CircuitOpen)
-            .with_retry_after(Some(Duration::from_nanos(7)))
+            .with_retry_after(Duration::from_nanos(7))
             .with_retry_hint(RetryHint::NothingDone);
         assert_eq!(of(CallError::Rejected(refusal)), refused);
         assert_eq!(judge.judge(Ok::<_, &CallError<Opaque>>(&())), Verdict::success());

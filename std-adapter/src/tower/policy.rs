@@ -1,19 +1,22 @@
 //! `PolicyLayer`: a whole policy in one layer: deadline, retry, circuit and timeout, in the order that works.
 
+use super::call_report::{CallReport, SoFar, failed};
 use super::circuit_layer::{CircuitLayer, WhenRefused};
 use super::circuit_service::CircuitService;
 use super::http_status::HttpStatus;
-use super::judge::{ByError, Judge, Within};
+use super::judge::{ByError, Judge, Within, of_the_layer};
 use super::repeat::{RepeatAny, RepeatHttp, RepeatRequest};
-use super::retry::{RetryLayer, RetryService};
+use super::retry::RetryService;
 use super::service_circuit::ServiceCircuit;
-use super::timeout::{TimeoutLayer, TimeoutService};
-use crate::{CallError, ConfigError, Policy, PolicyConfig};
+use super::timeout::TimeoutService;
+use crate::telemetry::Failure;
+use crate::{CallError, ConfigError, ErrorCategory, PolicyConfig};
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 use core::time::Duration;
-use fusebox_core::RetryBudgetSnapshot;
+use fusebox_core::{Priority, RetryBudgetSnapshot};
 use pin_project_lite::pin_project;
+use std::sync::Arc;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -22,13 +25,16 @@ use tower_service::Service;
 /// | layer | bounds | fields |
 /// |---|---|---|
 /// | deadline | the call, with all attempts and waits | `deadline` |
-/// | retry | how often, and how many of all calls | `max_retries`, `idempotent`, `backoff`, `retry_budget` |
-/// | circuit | each attempt asks, each is settled | `breaker`, `rate`, `bulkhead`, `max_wait` |
+/// | retry | how often, and how many of all calls | `max_retries`, `idempotent`, `nested_retries`, `backoff`, `retry_budget` |
+/// | circuit | each attempt asks, each is settled | `breaker`, `rate`, `priorities`, `bulkhead`, `throttle`, `max_wait` |
 /// | timeout | each attempt | `timeout` |
 ///
-/// `categories` say what follows from an error. It is [`TimeoutLayer::deadline`], [`RetryLayer`], [`CircuitLayer`] and
-/// [`TimeoutLayer::new`] stacked, with one error for all of them. What these say of waiting and sharing goes for this
-/// layer too. The fields `idle_timeout` and `nested_retries` mean nothing here.
+/// `categories` say what follows from an error. It is [`TimeoutLayer::deadline`](super::TimeoutLayer::deadline),
+/// [`RetryLayer`](super::RetryLayer), [`CircuitLayer`] and [`TimeoutLayer::new`](super::TimeoutLayer::new) stacked, with
+/// one error for all of them. What these say of waiting and sharing goes for this layer too. Without a `max_wait` a call
+/// waits for a slot and for the rate limit as long as it takes, before its `deadline` begins to run.
+///
+/// [`ServiceCircuit::change_policy`] changes all of it while calls go on.
 ///
 /// ```
 /// use fusebox::tower::PolicyLayer;
@@ -49,10 +55,8 @@ use tower_service::Service;
 /// ```
 #[derive(Clone, Debug)]
 pub struct PolicyLayer<Q = RepeatAny, J = ByError> {
-    deadline: TimeoutLayer,
-    retry: RetryLayer<Q, Within<Within<J>>>,
     circuit: CircuitLayer<Within<J>>,
-    timeout: TimeoutLayer,
+    repeat: Q,
 }
 
 impl PolicyLayer {
@@ -60,15 +64,10 @@ impl PolicyLayer {
     /// unless the configuration says otherwise.
     ///
     /// # Errors
-    /// The first field that is not allowed.
+    /// The first field that is not allowed, or that no layer can keep: `hedge` and `idle_timeout`.
     pub fn new(config: &PolicyConfig) -> Result<Self, ConfigError> {
-        let policy = Policy::new(config)?;
-        Ok(Self {
-            deadline: TimeoutLayer::of_calls(&policy),
-            retry: RetryLayer::new(config)?.judged_by(Within(Within(ByError))),
-            circuit: CircuitLayer::new(config)?.judged_by(Within(ByError)),
-            timeout: TimeoutLayer::of_attempts(&policy),
-        })
+        let circuit = CircuitLayer::new(config)?.of_attempts().judged_by(Within(ByError));
+        Ok(Self { circuit, repeat: RepeatAny })
     }
 }
 
@@ -87,16 +86,27 @@ impl<Q, J> PolicyLayer<Q, J> {
     /// The same policy, with answers that count as `judge` says. It sees the service's own errors only.
     #[must_use]
     pub fn judged_by<K: Clone>(self, judge: K) -> PolicyLayer<Q, K> {
-        let Self { deadline, retry, circuit, timeout } = self;
-        let circuit = circuit.judged_by(Within(judge.clone()));
-        PolicyLayer { deadline, retry: retry.judged_by(Within(Within(judge))), circuit, timeout }
+        PolicyLayer { circuit: self.circuit.judged_by(Within(judge)), repeat: self.repeat }
     }
 
     /// The same policy, with requests that are repeated as `repeat` says.
     #[must_use]
     pub fn repeated_by<R>(self, repeat: R) -> PolicyLayer<R, J> {
-        let Self { deadline, retry, circuit, timeout } = self;
-        PolicyLayer { deadline, retry: retry.repeated_by(repeat), circuit, timeout }
+        PolicyLayer { circuit: self.circuit, repeat }
+    }
+
+    /// The same policy under a name, see [`CircuitLayer::named`].
+    #[must_use]
+    pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.circuit = self.circuit.named(name);
+        self
+    }
+
+    /// The same policy, for services whose calls are of this priority, see [`CircuitLayer::priority`].
+    #[must_use]
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.circuit = self.circuit.priority(priority);
+        self
     }
 
     /// The same policy, with another answer to a refusal, see [`CircuitLayer`].
@@ -117,7 +127,6 @@ impl<Q, J> PolicyLayer<Q, J> {
     /// services of before keep theirs.
     #[must_use]
     pub fn shared(mut self) -> Self {
-        self.retry = self.retry.shared();
         self.circuit = self.circuit.shared();
         self
     }
@@ -132,8 +141,12 @@ impl<S, Q: Clone, J: Clone> Layer<S> for PolicyLayer<Q, J> {
     type Service = PolicyService<S, Q, J>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        let attempts = self.circuit.layer(self.timeout.layer(inner));
-        PolicyService { stack: self.deadline.layer(self.retry.layer(attempts)) }
+        let circuit = self.circuit.circuit_of_next();
+        let bounded = TimeoutService::of_attempts(inner, circuit.clone());
+        let attempts = self.circuit.put_behind(circuit.clone(), bounded);
+        let judge = Within(self.circuit.judge().clone());
+        let retried = RetryService::new(attempts, circuit.clone(), self.repeat.clone(), judge);
+        PolicyService { stack: TimeoutService::of_calls(retried, circuit) }
     }
 }
 
@@ -178,7 +191,10 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        PolicyFuture { future: self.stack.call(request) }
+        let circuit = self.circuit();
+        let mut report = CallReport::begin(circuit, circuit.now());
+        let future = report.watch(|| self.stack.call(request));
+        PolicyFuture { future, report: Some(report) }
     }
 }
 
@@ -189,6 +205,8 @@ pin_project! {
     pub struct PolicyFuture<F> {
         #[pin]
         future: F,
+        // of the call, until it is told
+        report: Option<CallReport>,
     }
 }
 
@@ -202,10 +220,36 @@ where
     type Output = Result<T, CallError<E>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Poll::Ready(ready!(self.project().future.poll(cx)).map_err(flatten_all))
+        let this = self.project();
+        let poll = || this.future.poll(cx);
+        let result = ready!(match this.report {
+            Some(report) => report.watch(poll),
+            None => poll(),
+        });
+        let result = result.map_err(flatten_all);
+        if let Some(report) = this.report.take() {
+            let so_far = report.so_far();
+            report.end(so_far.attempts, failure(result.as_ref().err(), so_far));
+        }
+        Poll::Ready(result)
     }
 }
 
 fn flatten_all<E>(error: Threefold<E>) -> CallError<E> {
     error.flatten().flatten()
+}
+
+/// How a call counts that has ended with `error` or an answer.
+fn failure<E>(error: Option<&CallError<E>>, so_far: SoFar) -> Option<Failure> {
+    let of_the_service = || so_far.category.map(failed);
+    match error.map(of_the_layer) {
+        None => of_the_service(),
+        // of `poll_ready`, where there was no attempt
+        Some(Err(_)) => of_the_service().or(Some(failed(ErrorCategory::ExecutionError))),
+        Some(Ok(error)) => {
+            let failure = Failure::from(&error);
+            // only a call without an attempt was refused; the others have failed before
+            Some(Failure { refused_by: failure.refused_by.filter(|_| so_far.attempts == 0), ..failure })
+        }
+    }
 }

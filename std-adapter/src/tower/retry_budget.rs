@@ -1,63 +1,28 @@
-//! `SharedBudget`: the retry budget of a service and its clones, under their policy.
+//! `GrantedRetry`: a retry that a circuit's retry budget has granted.
 
-use crate::Policy;
-use crate::clock::TokioClock;
-use fusebox_core::{Clock, RetryBudget, RetryBudgetSnapshot};
-use std::sync::Arc;
-
-/// The retry budget of a service and its clones, under their policy. A clone is the same budget.
-#[derive(Clone, Debug)]
-pub(super) struct SharedBudget {
-    shared: Arc<Shared>,
-}
-
-#[derive(Debug)]
-struct Shared {
-    budget: RetryBudget,
-    policy: Policy,
-    clock: TokioClock,
-}
-
-impl SharedBudget {
-    pub(super) fn new(policy: Policy) -> Self {
-        Self { shared: Arc::new(Shared { budget: RetryBudget::new(), policy, clock: TokioClock::new() }) }
-    }
-
-    pub(super) fn policy(&self) -> &Policy {
-        &self.shared.policy
-    }
-
-    /// A call begins.
-    pub(super) fn deposit(&self) {
-        let Shared { budget, policy, clock } = &*self.shared;
-        if let Some(policy) = &policy.limits.retry_budget {
-            budget.deposit(policy, clock.now());
-        }
-    }
-
-    /// Takes a retry from the budget; `None` when it has none left. Without a budget every retry is granted.
-    pub(super) fn withdraw(&self) -> Option<GrantedRetry> {
-        let Shared { budget, policy, clock } = &*self.shared;
-        if let Some(policy) = &policy.limits.retry_budget {
-            budget.try_withdraw(policy, clock.now()).ok()?;
-        }
-        Some(GrantedRetry { budget: self.clone(), made: false })
-    }
-
-    pub(super) fn snapshot(&self) -> Option<RetryBudgetSnapshot> {
-        let Shared { budget, policy, clock } = &*self.shared;
-        Some(budget.snapshot(policy.limits.retry_budget.as_ref()?, clock.now()))
-    }
-}
+use super::service_circuit::ServiceCircuit;
 
 /// A retry that the budget has granted. Dropped before [`GrantedRetry::make`] it goes back.
 #[derive(Debug)]
 pub(super) struct GrantedRetry {
-    budget: SharedBudget,
+    circuit: ServiceCircuit,
     made: bool,
 }
 
 impl GrantedRetry {
+    /// Takes a retry from the budget; `None` when it has none left. Without a budget every retry is granted.
+    pub(super) fn withdraw(circuit: &ServiceCircuit) -> Option<Self> {
+        let limiter = circuit.limiter();
+        let made = match &limiter.policy().retry_budget {
+            Some(policy) => {
+                limiter.parts().retry_budget().try_withdraw(policy, circuit.now()).ok()?;
+                false
+            }
+            None => true, // nothing was taken
+        };
+        Some(Self { circuit: circuit.clone(), made })
+    }
+
     /// The retry begins: it is used up.
     pub(super) fn make(mut self) {
         self.made = true;
@@ -66,11 +31,11 @@ impl GrantedRetry {
 
 impl Drop for GrantedRetry {
     fn drop(&mut self) {
-        let Shared { budget, policy, clock } = &*self.budget.shared;
+        let limiter = self.circuit.limiter();
         if !self.made
-            && let Some(policy) = &policy.limits.retry_budget
+            && let Some(policy) = &limiter.policy().retry_budget
         {
-            budget.refund(policy, clock.now());
+            limiter.parts().retry_budget().refund(policy, self.circuit.now());
         }
     }
 }

@@ -2,13 +2,16 @@
 
 use super::judge::{Judge, Verdict};
 use super::repeat::RepeatRequest;
-use super::retry_budget::{GrantedRetry, SharedBudget};
-use crate::{ErrorCategory, RetryHint};
+use super::retry_budget::GrantedRetry;
+use super::service_circuit::ServiceCircuit;
+use crate::executor::Nested;
+use crate::{ErrorCategory, GivenUp, Policy, RetryHint};
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 use core::time::Duration;
 use pin_project_lite::pin_project;
 use std::fmt;
+use std::sync::Arc;
 use tokio::time::Sleep;
 use tower_service::Service;
 
@@ -27,12 +30,14 @@ pin_project! {
         // for the next attempt; none where there can be none
         request: Option<R>,
         idempotent: bool,
+        // whether it can be made more than once at all
+        repeatable: bool,
         retries: u32,
         // what the budget has granted for the next attempt
         granted: Option<GrantedRetry>,
         // the error of the attempt before
         last: Option<S::Error>,
-        budget: SharedBudget,
+        circuit: ServiceCircuit,
         repeat: Q,
         judge: J,
     }
@@ -53,19 +58,21 @@ where
     Q: RepeatRequest<R>,
 {
     /// Makes the first attempt with `ready`, and the others with a clone of it.
-    pub(super) fn begin(ready: &mut S, request: R, budget: SharedBudget, repeat: Q, judge: J) -> Self {
-        let policy = budget.policy();
+    pub(super) fn begin(ready: &mut S, request: R, circuit: ServiceCircuit, repeat: Q, judge: J) -> Self {
+        let policy = Arc::clone(&circuit.layer_policy().policy);
         let idempotent = policy.idempotent && repeat.is_idempotent(&request);
         let copy = if policy.max_retries > 0 { repeat.copy(&request) } else { None };
+        let repeatable = copy.is_some();
         Self {
             service: ready.clone(),
-            state: State::Calling { future: ready.call(request) },
+            state: State::Calling { future: inside(repeatable).run_now(|| ready.call(request)) },
             request: copy,
             idempotent,
+            repeatable,
             retries: 0,
             granted: None,
             last: None,
-            budget,
+            circuit,
             repeat,
             judge,
         }
@@ -85,18 +92,36 @@ where
         loop {
             let next = match this.state.as_mut().project() {
                 StateProjection::Calling { future } => {
-                    let result = ready!(future.poll(cx));
+                    let result = ready!(inside(*this.repeatable).run_now(|| future.poll(cx)));
                     let verdict = this.judge.judge(result.as_ref());
                     let refused = verdict.category == Some(ErrorCategory::CircuitOpen);
                     if refused && let Some(last) = this.last.take() {
                         return Poll::Ready(Err(last)); // it tells more than the refusal
                     }
-                    let wait = match this.request {
-                        Some(_) => delay(this.budget, *this.retries, *this.idempotent, verdict),
-                        None => None,
+                    let now = this.circuit.now();
+                    // a call that was refused or cancelled earns nothing
+                    if *this.retries == 0 && !refused && verdict.category != Some(ErrorCategory::Cancelled) {
+                        this.circuit.limiter().earn_retry(now);
+                    }
+                    if this.request.is_none() {
+                        return Poll::Ready(result);
+                    }
+                    let attempts = this.retries.saturating_add(1);
+                    let wait = delay(&this.circuit.layer_policy().policy, *this.retries, *this.idempotent, verdict);
+                    let granted = wait.and_then(|wait| {
+                        let granted = GrantedRetry::withdraw(this.circuit).ok_or(Some(GivenUp::Budget))?;
+                        Ok((wait, granted))
+                    });
+                    let (wait, granted) = match granted {
+                        Ok(granted) => granted,
+                        Err(why) => {
+                            if let Some(why) = why {
+                                this.circuit.telemetry().retry_given_up(why, attempts, now);
+                            }
+                            return Poll::Ready(result);
+                        }
                     };
-                    let granted = wait.and_then(|wait| Some((wait, this.budget.withdraw()?)));
-                    let Some((wait, granted)) = granted else { return Poll::Ready(result) };
+                    this.circuit.telemetry().retry_scheduled(attempts.saturating_add(1), wait, now);
                     *this.granted = Some(granted);
                     *this.last = result.err();
                     match wait {
@@ -114,12 +139,13 @@ where
                     }
                     let Some(request) = this.request.take() else { return Poll::Pending };
                     *this.retries = this.retries.saturating_add(1);
-                    let is_last = *this.retries >= this.budget.policy().max_retries;
+                    let is_last = *this.retries >= this.circuit.layer_policy().policy.max_retries;
                     *this.request = if is_last { None } else { this.repeat.copy(&request) };
                     if let Some(granted) = this.granted.take() {
                         granted.make();
                     }
-                    State::Calling { future: this.service.call(request) }
+                    let future = inside(*this.repeatable).run_now(|| this.service.call(request));
+                    State::Calling { future }
                 }
             };
             this.state.set(next);
@@ -127,20 +153,32 @@ where
     }
 }
 
-/// How long to wait before the next attempt; `None` where there is none.
-fn delay(budget: &SharedBudget, retries: u32, idempotent: bool, verdict: Verdict) -> Option<Duration> {
-    let policy = budget.policy();
-    let category = verdict.category.filter(|category| policy.rule(*category).retry)?;
+/// How long to wait before the next attempt; an error where there is none, and the limit on retries that says so.
+fn delay(policy: &Policy, retries: u32, idempotent: bool, verdict: Verdict) -> Result<Duration, Option<GivenUp>> {
+    let category = verdict.category.filter(|category| policy.rule(*category).retry).ok_or(None)?;
     let does_no_harm = match verdict.retry_hint {
         RetryHint::Never => false,
         RetryHint::ByCategory => idempotent,
         RetryHint::NothingDone => true,
     };
-    let asked = verdict.retry_after.unwrap_or_default();
-    if category == ErrorCategory::CircuitOpen || !does_no_harm || asked > policy.backoff.config().cap {
-        return None;
+    if category == ErrorCategory::CircuitOpen || !does_no_harm || retries >= policy.max_retries {
+        return Err(None);
     }
-    Some(policy.backoff.delay(retries, fastrand::u64(..)).max(asked))
+    if Nested::around().retried && !policy.nested_retries {
+        return Err(Some(GivenUp::Nested));
+    }
+    let asked = verdict.retry_after.unwrap_or_default();
+    if asked > policy.backoff.config().cap {
+        return Err(None);
+    }
+    Ok(policy.backoff.delay(retries, fastrand::u64(..)).max(asked))
+}
+
+/// What calls that are made by an attempt know of it. Asked anew for each poll: where the request is made need not be where
+/// its response is polled.
+fn inside(repeatable: bool) -> Nested {
+    let around = Nested::around();
+    Nested { retried: around.retried || repeatable, ..around }
 }
 
 impl<S: Service<R>, R, Q, J> fmt::Debug for RetryFuture<S, R, Q, J> {

@@ -1,20 +1,41 @@
-//! `ServiceCircuit`: the breaker, bulkhead and bucket that services share, and `Reservation`: a permit of theirs.
+//! `ServiceCircuit`: what admits the calls of a service and its clones, and the policy that they are under.
 
+use super::layer_policy::LayerPolicy;
+use super::reservation::Reservation;
 use crate::clock::TokioClock;
-use crate::{ErrorCategory, Policy};
-use core::sync::atomic::{AtomicBool, Ordering};
-use core::time::Duration;
-use fusebox_core::{
-    Circuit, CircuitPolicy, CircuitSnapshot, Clock, Forced, Instant, Outcome, Part, Permit, Rejection, Tokens, Wait,
+use crate::executor::Limiter;
+#[cfg(feature = "metrics")]
+use crate::telemetry::Levels;
+use crate::telemetry::{Hub, Telemetry};
+use crate::{
+    ConfigError, CounterSnapshot, EventKind, EventStream, PartsSnapshot, Policy, PolicyConfig, Refusal, Scope,
 };
-use std::sync::Arc;
+use arc_swap::{ArcSwap, Guard};
+#[cfg(feature = "metrics")]
+use fusebox_core::Tokens;
+use fusebox_core::{Clock, Forced, Instant, Part, Priority, Rejection, Transition};
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
 
-/// The breaker, bulkhead and bucket that a service and its clones share. A clone of this is the same circuit.
+/// What admits the calls of a service and its clones: breaker, bulkhead, rate limit, throttle. A clone of this is the
+/// same circuit.
 ///
-/// It shows a circuit and lets a person take it out of service; calls go through
-/// [`CircuitService`](super::CircuitService).
+/// It shows a circuit, tells what happens to it, changes its policy, and lets a person take it out of service; calls go
+/// through [`CircuitService`](super::CircuitService).
+///
+/// ```
+/// use fusebox::PolicyConfig;
+/// use fusebox::tower::CircuitLayer;
+///
+/// let config = |text| toml::from_str::<PolicyConfig>(text);
+/// let layer = CircuitLayer::new(&config("rate = { limit = '1/day', burst = 10 }")?)?.named("pages").shared();
+/// let circuit = layer.circuit().expect("it is shared");
+/// circuit.change_policy(&config("rate = { limit = '100/s', burst = 50 }")?)?;
+/// assert_eq!(circuit.snapshot().tokens, Some(fusebox_core::Tokens::whole(50)));
+/// assert_eq!(circuit.counters().calls, 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct ServiceCircuit {
     shared: Arc<Shared>,
@@ -22,181 +43,168 @@ pub struct ServiceCircuit {
 
 #[derive(Debug)]
 struct Shared {
-    circuit: Circuit,
-    policy: Policy,
+    limiter: Limiter,
+    policy: ArcSwap<LayerPolicy>,
+    /// Held while the policy changes.
+    changing: Mutex<()>,
+    /// Tells all services that wait, for a time too, that a person has changed the circuit.
+    changed: Arc<Notify>,
+    telemetry: Telemetry,
     clock: TokioClock,
-    /// Tells services that wait that a call has ended. A release wakes the one that has waited longest; whoever was woken
-    /// wakes the next one if there is still room after it has asked. So a release that nobody uses is not lost.
-    released: Arc<Notify>,
-    /// Whether any of the services may wait; it stays set.
-    awaited: AtomicBool,
 }
 
 impl ServiceCircuit {
-    pub(super) fn new(policy: Policy) -> Self {
+    /// A fresh one; `name` is how telemetry names it, and refusals where several services share it.
+    pub(super) fn new(policy: Arc<LayerPolicy>, name: Option<&Arc<str>>, is_shared: bool) -> Self {
+        let scope = match name {
+            Some(name) if is_shared => Scope::Shared(Arc::clone(name)),
+            _ => Scope::Own,
+        };
+        let name = name.map_or_else(|| "unnamed".into(), Arc::clone);
         Self {
             shared: Arc::new(Shared {
-                circuit: Circuit::new(),
-                policy,
+                limiter: Limiter::new(scope, Arc::new(policy.policy.limits)),
+                policy: ArcSwap::new(policy),
+                changing: Mutex::default(),
+                changed: Arc::default(),
+                telemetry: Telemetry::of_service(name, Hub::default()),
                 clock: TokioClock::new(),
-                released: Arc::default(),
-                awaited: AtomicBool::new(false),
             }),
         }
     }
 
-    /// The state of breaker, bulkhead and bucket, as far as the circuit has them. Only reads.
-    pub fn snapshot(&self) -> CircuitSnapshot {
-        self.shared.circuit.snapshot(self.limits(), self.now())
+    /// The name, see [`CircuitLayer::named`](super::CircuitLayer::named).
+    pub fn name(&self) -> &str {
+        self.telemetry().tool()
     }
 
-    /// Forces the breaker open or closed until [`ServiceCircuit::reset`].
+    /// The policy in force.
+    pub fn policy(&self) -> Arc<Policy> {
+        Arc::clone(&self.layer_policy().policy)
+    }
+
+    /// Puts another policy in force, for every service that has this circuit, and keeps the state: an open breaker stays
+    /// open, a bucket keeps its fill level, calls in flight still count. Services that wait look again at once.
     ///
-    /// A service that waits for a time, of the breaker or of the rate limit, looks again when that is over.
-    pub fn force(&self, forced: Forced) {
-        self.shared.circuit.breaker().force(forced);
-        self.announce();
+    /// Calls under way are settled under the new one, and those of a [`PolicyLayer`](super::PolicyLayer) are retried by
+    /// it; a timeout or a deadline that runs already stays. Fields that are absent have their defaults, and not what
+    /// they were before. A layer of one part, such as [`BreakerLayer`](super::BreakerLayer), gets no other unless the
+    /// configuration speaks of it. What was set on the layer in code, such as its `max_wait`, stays.
+    ///
+    /// # Errors
+    /// The first field that is not allowed. Nothing was changed.
+    pub fn change_policy(&self, config: &PolicyConfig) -> Result<(), ConfigError> {
+        let Shared { limiter, policy, changing, changed, telemetry, clock } = &*self.shared;
+        let one_at_a_time = changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = policy.load().changed(config)?;
+        let now = clock.now();
+        limiter.change_policy(Arc::new(new.policy.limits), now);
+        policy.store(Arc::new(new));
+        drop(one_at_a_time);
+        changed.notify_waiters();
+        telemetry.hub().changed(Some(telemetry.tool()), EventKind::PolicyChanged, now);
+        Ok(())
     }
 
-    /// Closes the breaker, forced or not, and forgets what it has counted.
+    /// The state of the parts that the policy has. Only reads.
+    pub fn snapshot(&self) -> PartsSnapshot {
+        self.limiter().snapshot(self.now())
+    }
+
+    /// What has happened so far, as numbers. What a call is, the [module documentation](super) says.
+    pub fn counters(&self) -> CounterSnapshot {
+        self.telemetry().counters().snapshot()
+    }
+
+    /// What happens from now on, for a subscriber who may be slow: `capacity` events wait for it, at least 1, and of those
+    /// that are missed it learns how many. Calls never wait for it.
+    pub fn subscribe(&self, capacity: usize) -> EventStream {
+        self.telemetry().hub().subscribers.subscribe(capacity)
+    }
+
+    /// Records metrics from now on, through the recorder that is installed; see [`telemetry`](crate::telemetry) for their
+    /// names. Install it before.
+    #[cfg(feature = "metrics")]
+    pub fn record_metrics(&self) {
+        self.telemetry().hub().recording.start(1);
+    }
+
+    /// Brings the gauges of the metrics up to date, such as before they are scraped; everything else is recorded as it
+    /// happens. Without [`ServiceCircuit::record_metrics`] it does nothing.
+    #[cfg(feature = "metrics")]
+    pub fn record_gauges(&self) {
+        let tokens = |tokens: Tokens| tokens.as_milli() as f64 / 1_000.0;
+        let snapshot = self.snapshot();
+        self.telemetry().show(&Levels {
+            breaker: snapshot.breaker.map(|breaker| breaker.state),
+            in_flight: snapshot.in_flight,
+            tokens: snapshot.tokens.map(tokens),
+            retries: snapshot.retry_budget.map(|budget| tokens(budget.balance)),
+        });
+    }
+
+    /// Forces the breaker open or closed until [`ServiceCircuit::reset`]. Services that wait look again at once.
+    pub fn force(&self, forced: Forced) {
+        self.intervened(self.limiter().parts().force(forced));
+    }
+
+    /// Closes the breaker, forced or not, and forgets what it has counted. Services that wait look again at once.
     pub fn reset(&self) {
-        self.shared.circuit.breaker().reset();
-        self.announce();
+        self.intervened(self.limiter().parts().reset());
+    }
+
+    fn intervened(&self, transition: Option<Transition>) {
+        self.report(transition, self.now());
+        self.limiter().releases().announce();
+        self.shared.changed.notify_waiters();
     }
 
     /// Takes a permit at `now`, or says who refuses.
-    pub(super) fn reserve(&self, now: Instant) -> Result<Reservation, Rejection> {
-        match self.shared.circuit.admit(self.limits(), now, Tokens::ONE) {
-            Ok((permit, _)) => {
-                let generation = self.generation(now);
-                Ok(Reservation { circuit: self.clone(), permit: Some(permit), generation, stage: Stage::Reserved })
+    pub(super) fn reserve(&self, now: Instant, priority: Priority) -> Result<Reservation, Rejection> {
+        match self.limiter().admit(now, priority, None) {
+            Ok((held, transition)) => {
+                self.report(transition, now);
+                Ok(Reservation::new(self.clone(), held, now))
             }
             Err(rejection) => {
                 // the part that refused late has made a slot look taken meanwhile
-                if rejection.by != Part::Bulkhead && self.limits().bulkhead.is_some() {
-                    self.pass_on(now);
+                if rejection.by != Part::Bulkhead {
+                    self.limiter().announce_room(now);
                 }
                 Err(rejection)
             }
         }
     }
 
-    /// Wakes a service that waits if a call at `now` would not have to wait for another one to end.
-    pub(super) fn pass_on(&self, now: Instant) {
-        let CircuitPolicy { breaker, bulkhead, .. } = self.limits();
-        let circuit = &self.shared.circuit;
-        let has_probe =
-            breaker.as_ref().is_none_or(|policy| circuit.breaker().refusal(policy, now) != Some(Wait::Release));
-        if has_probe && bulkhead.is_none_or(|policy| circuit.bulkhead().in_flight() < u64::from(policy.max_in_flight()))
-        {
-            self.announce();
-        }
+    /// Tells that a call is refused, and returns who refuses it.
+    pub(super) fn refuse(&self, rejection: Rejection, now: Instant) -> Refusal {
+        let refusal = self.limiter().refusal(rejection);
+        self.telemetry().refused(None, &refusal, now);
+        refusal
     }
 
-    /// How long the breaker will refuse calls from `now` on, even if no call ends; `None` where time does not decide.
-    pub(super) fn longest_refusal(&self, now: Instant) -> Option<Duration> {
-        let change = self.shared.circuit.breaker().next_change(self.limits().breaker.as_ref()?, now)?;
-        Some(change.saturating_since(now))
+    /// The next time that a person changes the circuit, from now on.
+    pub(super) fn next_change(&self) -> OwnedNotified {
+        Arc::clone(&self.shared.changed).notified_owned()
     }
 
-    /// From now on some services wait.
-    pub(super) fn await_releases(&self) {
-        self.shared.awaited.store(true, Ordering::SeqCst);
+    pub(super) fn report(&self, transition: Option<Transition>, now: Instant) {
+        self.telemetry().transition(None, transition, now);
     }
 
-    /// The next release, or one that came while nobody waited: so none is missed between a refusal and the first poll.
-    pub(super) fn next_release(&self) -> OwnedNotified {
-        Arc::clone(&self.shared.released).notified_owned()
+    pub(super) fn layer_policy(&self) -> Guard<Arc<LayerPolicy>> {
+        self.shared.policy.load()
+    }
+
+    pub(super) fn limiter(&self) -> &Limiter {
+        &self.shared.limiter
+    }
+
+    pub(super) fn telemetry(&self) -> &Telemetry {
+        &self.shared.telemetry
     }
 
     pub(super) fn now(&self) -> Instant {
         self.shared.clock.now()
-    }
-
-    /// Wakes the service that has waited longest. One load where none ever waits.
-    fn announce(&self) {
-        if self.shared.awaited.load(Ordering::SeqCst) {
-            self.shared.released.notify_one();
-        }
-    }
-
-    fn limits(&self) -> &CircuitPolicy {
-        &self.shared.policy.limits.circuit
-    }
-
-    /// The breaker's generation, one more at every transition.
-    fn generation(&self, now: Instant) -> Option<u8> {
-        let policy = self.limits().breaker.as_ref()?;
-        Some(self.shared.circuit.breaker().state().snapshot(now, policy).generation)
-    }
-}
-
-/// A permit of a circuit, settled once. Dropped before its call it gives everything back, whatever the policy makes of
-/// cancelled calls; dropped before the call's end it settles as `Cancelled`.
-#[derive(Debug)]
-pub(super) struct Reservation {
-    circuit: ServiceCircuit,
-    permit: Option<Permit>,
-    generation: Option<u8>,
-    stage: Stage,
-}
-
-/// How far the call has come.
-#[derive(Clone, Copy, Debug)]
-enum Stage {
-    Reserved,
-    Begun,
-    /// Code of the service is running: it panics if this is where the call ends.
-    InService,
-    Ended(Option<ErrorCategory>),
-}
-
-impl Reservation {
-    /// Whether a call may still begin at `now`: the breaker is as it was, and would not have written the call off by now
-    /// if it were a probe.
-    pub(super) fn is_current(&self, now: Instant) -> bool {
-        let Some(policy) = &self.circuit.limits().breaker else { return true };
-        let issued = self.permit.as_ref().map_or(now, Permit::issued);
-        self.generation == self.circuit.generation(now) && now.saturating_since(issued) < policy.config().probe_lease
-    }
-
-    /// Runs code of the service, for the call. If that panics, the call has failed rather than been cancelled.
-    pub(super) fn watch<T>(&mut self, service: impl FnOnce() -> T) -> T {
-        self.stage = Stage::InService;
-        let answer = service();
-        self.stage = Stage::Begun;
-        answer
-    }
-
-    /// Ends the call, as a success or with an error of this category. Its tokens are used up.
-    pub(super) fn settle(mut self, category: Option<ErrorCategory>) {
-        if let Some(permit) = &mut self.permit {
-            permit.spend();
-        }
-        self.stage = Stage::Ended(category);
-    }
-
-    fn outcome(&self) -> Outcome {
-        let category = match self.stage {
-            Stage::Reserved => return Outcome::Ignored,
-            Stage::Ended(None) => return Outcome::Success,
-            Stage::Begun => ErrorCategory::Cancelled,
-            Stage::InService => ErrorCategory::ExecutionError,
-            Stage::Ended(Some(category)) => category,
-        };
-        match category {
-            ErrorCategory::Cancelled => Outcome::Cancelled,
-            category if self.circuit.shared.policy.rule(category).trips => Outcome::Failure,
-            _ => Outcome::Ignored,
-        }
-    }
-}
-
-impl Drop for Reservation {
-    fn drop(&mut self) {
-        let Some(permit) = self.permit.take() else { return };
-        let ServiceCircuit { shared } = &self.circuit;
-        shared.circuit.settle(self.circuit.limits(), self.circuit.now(), permit, self.outcome());
-        self.circuit.announce();
     }
 }

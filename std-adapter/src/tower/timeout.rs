@@ -1,5 +1,6 @@
 //! `TimeoutLayer`: bounds the time until a service answers, for one attempt or for a whole call.
 
+use super::service_circuit::ServiceCircuit;
 use crate::{CallError, ConfigError, DurationText, Policy, PolicyConfig};
 use core::pin::Pin;
 use core::task::{Context, Poll};
@@ -47,8 +48,8 @@ impl TimeoutLayer {
     /// # Errors
     /// The time, where it is out of range.
     pub fn new(timeout: Duration) -> Result<Self, ConfigError> {
-        let policy = Policy::new(&PolicyConfig { timeout: Some(DurationText(timeout)), ..PolicyConfig::default() })?;
-        Ok(Self::of_attempts(&policy))
+        Policy::new(&PolicyConfig { timeout: Some(DurationText(timeout)), ..PolicyConfig::default() })?;
+        Ok(Self { bound: Bound::Attempt(timeout) })
     }
 
     /// A whole call may take so long, 1 ms to 365 days; then it ends as [`CallError::DeadlineExceeded`]. For outside of
@@ -57,20 +58,8 @@ impl TimeoutLayer {
     /// # Errors
     /// The time, where it is out of range.
     pub fn deadline(deadline: Duration) -> Result<Self, ConfigError> {
-        let policy = Policy::new(&PolicyConfig { deadline: Some(DurationText(deadline)), ..PolicyConfig::default() })?;
-        Ok(Self::of_calls(&policy))
-    }
-
-    pub(super) const fn of_attempts(policy: &Policy) -> Self {
-        Self { bound: Bound::Attempt(policy.timeout) }
-    }
-
-    pub(super) const fn of_calls(policy: &Policy) -> Self {
-        let bound = match policy.deadline {
-            Some(deadline) => Bound::Call(deadline),
-            None => Bound::None,
-        };
-        Self { bound }
+        Policy::new(&PolicyConfig { deadline: Some(DurationText(deadline)), ..PolicyConfig::default() })?;
+        Ok(Self { bound: Bound::Call(deadline) })
     }
 }
 
@@ -78,7 +67,7 @@ impl<S> Layer<S> for TimeoutLayer {
     type Service = TimeoutService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        TimeoutService { inner, bound: self.bound }
+        TimeoutService { inner, source: Source::Layer(self.bound) }
     }
 }
 
@@ -86,10 +75,40 @@ impl<S> Layer<S> for TimeoutLayer {
 #[derive(Clone, Debug)]
 pub struct TimeoutService<S> {
     inner: S,
-    bound: Bound,
+    source: Source,
+}
+
+/// Who says how long.
+#[derive(Clone, Debug)]
+enum Source {
+    Layer(Bound),
+    /// The `timeout` of the policy in force.
+    AttemptsOf(ServiceCircuit),
+    /// Its `deadline`.
+    CallsOf(ServiceCircuit),
+}
+
+impl Source {
+    fn bound(&self) -> Bound {
+        match self {
+            Self::Layer(bound) => *bound,
+            Self::AttemptsOf(circuit) => Bound::Attempt(circuit.layer_policy().policy.timeout),
+            Self::CallsOf(circuit) => circuit.layer_policy().policy.deadline.map_or(Bound::None, Bound::Call),
+        }
+    }
 }
 
 impl<S> TimeoutService<S> {
+    /// Bounds attempts as the circuit's policy says.
+    pub(super) const fn of_attempts(inner: S, circuit: ServiceCircuit) -> Self {
+        Self { inner, source: Source::AttemptsOf(circuit) }
+    }
+
+    /// Bounds calls as the circuit's policy says.
+    pub(super) const fn of_calls(inner: S, circuit: ServiceCircuit) -> Self {
+        Self { inner, source: Source::CallsOf(circuit) }
+    }
+
     /// The service that is bounded.
     pub const fn get_ref(&self) -> &S {
         &self.inner
@@ -106,7 +125,7 @@ impl<S: Service<Request>, Request> Service<Request> for TimeoutService<S> {
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        TimeoutFuture { future: Some(self.inner.call(request)), timer: None, bound: self.bound }
+        TimeoutFuture { future: Some(self.inner.call(request)), timer: None, bound: self.source.bound() }
     }
 }
 

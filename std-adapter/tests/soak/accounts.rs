@@ -138,11 +138,11 @@ impl Account {
         sum.fallbacks += count(|kind| matches!(kind, EventKind::FellBack { .. }));
         sum.retries_over_budget += count(|kind| matches!(kind, EventKind::RetryGivenUp { why: GivenUp::Budget, .. }));
         sum.retries_nested += count(|kind| matches!(kind, EventKind::RetryGivenUp { why: GivenUp::Nested, .. }));
-        let by = of_tool().filter_map(|kind| match kind {
+        let mut by = of_tool().filter_map(|kind| match kind {
             EventKind::Refused { by, .. } => Some(*by),
             _ => None,
         });
-        *match (end.error, by.last()) {
+        *match (end.error, by.next_back()) {
             (None, _) => &mut sum.succeeded,
             (Some(ErrorKind::Cancelled), _) => &mut sum.cancelled,
             (Some(ErrorKind::Denied | ErrorKind::NeedsApproval), _) => &mut sum.denied,

@@ -76,7 +76,7 @@ impl<'a> Running<'a> {
         let call = args["call"].as_u64().expect("every call has a number");
         let cost = args["cost"].as_f64().expect("and a cost");
         actor.stage.books.begun(call, actor.place.name);
-        actor.stage.begin(&actor.place, cost);
+        actor.stage.begin(&actor.place, call, cost);
         Self { actor, call, cost, ended: false }
     }
 }
@@ -84,7 +84,7 @@ impl<'a> Running<'a> {
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         let cut = !self.ended && !std::thread::panicking();
-        self.actor.stage.end(&self.actor.place, self.cost, cut);
+        self.actor.stage.end(&self.actor.place, self.call, self.cost, cut);
     }
 }
 

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 /// Calls per second in a calm minute; every fourth minute is a rush with three times as many.
-const PER_SECOND: f64 = 10.0;
+const PER_SECOND: f64 = 6.0;
 
 /// How a caller gives up.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +34,7 @@ enum Interruption {
 pub(crate) async fn arrive(stage: Arc<Stage>, mut rng: Rng, until: Instant) {
     let mut callers = JoinSet::new();
     while Instant::now() < until {
-        let rush = (until - Instant::now()).as_secs() / 60 % 4 == 0;
+        let rush = ((until - Instant::now()).as_secs() / 60).is_multiple_of(4);
         let per_second = if rush { 3.0 * PER_SECOND } else { PER_SECOND };
         sleep(Duration::from_secs_f64(-(1.0 - rng.f64()).ln() / per_second)).await;
         callers.spawn(call(Arc::clone(&stage), rng.fork()));

@@ -45,27 +45,12 @@ fn balance(stage: &Stage) {
         all += *counters;
     }
     println!("{} calls, {all:?}", stage.books.calls());
-    let never = [
-        all.succeeded,
-        all.failed,
-        all.cancelled,
-        all.denied,
-        all.rejected_by_breaker,
-        all.rejected_by_bulkhead,
-        all.rejected_by_bucket,
-        all.rejected_by_adaptive_rate,
-        all.rejected_by_throttle,
-        all.fallbacks,
-        all.retries,
-        all.hedges,
-        all.retries_over_budget,
-        all.retries_nested,
-        all.timeouts,
-        all.opened,
-        all.half_opened,
-        all.closed,
-    ];
-    assert!(never.iter().all(|count| *count > 0), "something never happened: {all:?}");
+    // a run in which something never happened says nothing about it
+    let counts = serde_json::to_value(all).expect("it is data");
+    for (name, count) in counts.as_object().into_iter().flatten() {
+        let may_be_none = name == "probes_lost" || name == "invalid_args" && cfg!(not(feature = "json-schema"));
+        assert!(may_be_none || *count != 0, "{name}: never, in {all:?}");
+    }
 }
 
 /// Everything is well again: one good call closes each breaker that is not.
@@ -73,9 +58,9 @@ async fn recover(stage: &Arc<Stage>) {
     for name in NAMES {
         let hosts: &[&str] = if name == "fetch" { &HOSTS } else { &HOSTS[..1] };
         for host in hosts {
-            let number = stage.next_call();
-            // 1 more than a multiple: an output that is right
-            let number = if number.is_multiple_of(50) { stage.next_call() } else { number };
+            // one whose output is right, and comes at once
+            let number =
+                core::iter::repeat_with(|| stage.next_call()).find(|number| number % 10 == 5).expect("endless");
             let options = CallOptions { circuit_key: Some((*host).into()), ..CallOptions::default() };
             let registry = stage.registry();
             let call = async move { registry.execute(name, &args(number, Priority::Normal), &options).await };

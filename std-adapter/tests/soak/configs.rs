@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 
 pub(crate) const MAX_KEYS: usize = 8;
 
+/// Tools whose calls never wait, so that nothing is booked.
+pub(crate) const WITHOUT_WAIT: [&str; 2] = ["order", "plan"];
+
 /// The most retries saved up in any budget.
 pub(crate) const RETRIES: f64 = 20.0;
 
@@ -57,12 +60,14 @@ pub(crate) fn calm(rng: &mut Rng) -> RegistryConfig {
 /// A configuration with one fault somewhere.
 pub(crate) fn bad(rng: &mut Rng) -> RegistryConfig {
     let mut config = some(rng);
-    match rng.u8(..6) {
+    match rng.u8(..7) {
         0 => config["limits"]["rate"]["burst"] = json!(0),
         1 => config["groups"]["web"]["bulkhead"]["max_in_flight"] = json!(0),
         2 => config["tools"]["search"]["fallback"] = json!("fetch"),
         3 => config["tools"]["embed"]["groups"] = json!(["nobody"]),
         4 => config["tools"]["order"]["aliases"] = json!(["find"]),
+        // a tool that only the program knows of
+        5 => config["tools"]["order"]["aliases"] = json!(["guest"]),
         _ => config["tools"]["plan"]["policy"]["timeout"] = json!("0s"),
     }
     read(config)
@@ -80,7 +85,7 @@ fn some(rng: &mut Rng) -> Value {
             "timeout": "2s",
             "max_wait": "100ms",
             "backoff": { "base": "50ms", "cap": "5s" },
-            "retry_budget": { "share": 0.2, "per_second": 1, "burst": RETRIES },
+            "retry_budget": { "share": 0.1, "per_second": 0.5, "burst": RETRIES },
             "breaker": { "consecutive_failures": 5, "open_wait": "2s", "open_wait_max": "30s", "probes": 2, "required_successes": 2 },
             "rate": { "limit": per_second(scaled(10)), "burst": scaled(20) },
             "bulkhead": { "max_in_flight": scaled(10) },
@@ -99,8 +104,8 @@ fn some(rng: &mut Rng) -> Value {
             },
             "fetch": {
                 "groups": ["web"], "fallback": "search", "capabilities": ["web.fetch"],
-                "keyed": { "max_keys": MAX_KEYS, "rate": { "limit": "4/s", "burst": 12 }, "bulkhead": { "max_in_flight": 4 } },
-                "policy": { "breaker": { "window": { "span": "1m" }, "minimum_calls": 6 } },
+                "keyed": { "max_keys": MAX_KEYS, "rate": { "limit": "4/s", "burst": 12 }, "bulkhead": { "max_in_flight": 1 } },
+                "policy": { "max_wait": "500ms", "rate": { "limit": per_second(scaled(4)), "burst": scaled(8) }, "breaker": { "window": { "span": "1m" }, "minimum_calls": 6 } },
             },
             "embed": {
                 "groups": ["gpu"],
@@ -108,12 +113,13 @@ fn some(rng: &mut Rng) -> Value {
                     "max_wait": "2s",
                     "rate": { "limit": per_second(scaled(3)), "burst": scaled(6), "adaptive": { "floor": 0.5, "max_pause": "10s" } },
                     "bulkhead": { "max_in_flight": scaled(8), "adaptive": { "min": 1, "initial": 1, "slow_after": "1s" } },
+                    "breaker": { "consecutive_failures": 40 },
                     "throttle": { "ratio": 1.5, "padding": 4 },
                 },
             },
-            "order": { "capabilities": ["shop.order"], "policy": { "idempotent": false, "deadline": "5s", "max_retries": 3 } },
+            "order": { "capabilities": ["shop.order"], "policy": { "idempotent": false, "max_wait": "0s", "deadline": "5s", "max_retries": 3 } },
             "stream": { "groups": ["gpu", "web"], "policy": { "timeout": "5s", "idle_timeout": "500ms" } },
-            "plan": { "policy": { "timeout": "6s", "deadline": "10s", "max_retries": 1 } },
+            "plan": { "policy": { "max_wait": "0s", "timeout": "6s", "deadline": "10s", "max_retries": 1 } },
             "cache": { "max_output": "2 KiB", "policy": { "max_wait": "1s" } },
         },
         "rules": [
@@ -173,6 +179,7 @@ fn latency(name: &str) -> u64 {
     match name {
         "cache" => 10,
         "embed" => 800,
+        "fetch" => 500,
         _ => 200,
     }
 }

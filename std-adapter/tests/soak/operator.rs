@@ -40,8 +40,8 @@ pub(crate) async fn operate(stage: Arc<Stage>, mut rng: Rng, until: Instant) {
 
 /// Outages of minutes.
 pub(crate) async fn break_things(stage: Arc<Stage>, mut rng: Rng, until: Instant) {
-    while Instant::now() < until {
-        let [_, outage] = stage.faults(NAMES[rng.usize(..NAMES.len())]);
+    for name in NAMES.into_iter().cycle().take_while(|_| Instant::now() < until) {
+        let [_, outage] = stage.faults(name);
         outage.resume();
         sleep(Duration::from_secs(rng.u64(10..180))).await;
         outage.stop();

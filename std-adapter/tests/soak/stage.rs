@@ -1,15 +1,19 @@
 //! `Stage`: the registry under load, with the books, the gauges of its limiters, and every registration there was.
 
+use super::accounts::Seen;
 use super::books::Books;
 use super::cast::{Actor, NAMES, groups_of};
 use super::configs;
 use super::gauges::{Bounds, Gauge};
 use core::sync::atomic::{AtomicU64, Ordering};
+use core::time::Duration;
 use fastrand::Rng;
 use fusebox::testing::Faults;
-use fusebox::{BreakerStateName, CounterSnapshot, Handle, Policy, Registry, RegistryConfig, ToolConfig};
+use fusebox::{
+    BreakerStateName, CounterSnapshot, Event, EventKind, Handle, Policy, Registry, RegistryConfig, ToolConfig,
+};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The registry under load and all that is known of it.
@@ -21,6 +25,8 @@ pub(crate) struct Stage {
     /// Every registration of each name; the last one is in force.
     registrations: Mutex<BTreeMap<&'static str, Vec<Handle>>>,
     gauges: Mutex<BTreeMap<String, Gauge>>,
+    /// Tools whose bucket may owe tokens that nobody waits for.
+    owing: Mutex<BTreeSet<String>>,
     calls: AtomicU64,
     /// Held by every tool.
     token: Arc<()>,
@@ -42,6 +48,7 @@ impl Stage {
             faults: NAMES.iter().map(|name| (*name, configs::faults(name, rng))).collect(),
             registrations: Mutex::default(),
             gauges: Mutex::default(),
+            owing: Mutex::default(),
             calls: AtomicU64::new(0),
             token: Arc::default(),
         });
@@ -91,6 +98,7 @@ impl Stage {
         let registry = self.registry();
         let booked = self.booked();
         let result = change(&registry);
+        held(&self.owing).extend(NAMES.map(str::to_owned));
         let registrations: Vec<_> =
             held(&self.registrations).iter().map(|(name, handles)| (*name, handles.len() - 1)).collect();
         let mut gauges = held(&self.gauges);
@@ -102,32 +110,47 @@ impl Stage {
     }
 
     /// An attempt begins at a tool. Nobody else has run since it was admitted.
-    pub(crate) fn begin(&self, place: &Place, cost: f64) {
-        let mut gauges = held(&self.gauges);
-        for name in gauges_of(place) {
-            let Some(gauge) = gauges.get_mut(&name) else { continue };
-            if let Err(problem) = gauge.begin(cost) {
-                self.books.complain(format!("{name}: {problem}"));
-            }
-        }
-        drop(gauges);
+    pub(crate) fn begin(&self, place: &Place, call: u64, cost: f64) {
         let registrations = held(&self.registrations);
         let Some(handle) = registrations.get(place.name).and_then(|handles| handles.get(place.number)) else { return };
-        let breaker = handle.snapshot().breaker;
-        if breaker.is_some_and(|breaker| matches!(breaker.state, BreakerStateName::Open | BreakerStateName::ForcedOpen))
-        {
+        let tool = handle.snapshot();
+        if tool.breaker.is_some_and(|own| matches!(own.state, BreakerStateName::Open | BreakerStateName::ForcedOpen)) {
             self.books.complain(format!("{place:?}: an open breaker has admitted an attempt"));
+        }
+        drop(registrations);
+        let mut gauges = held(&self.gauges);
+        // only a tool's own bucket is booked ahead: by each call that waits, and by this one, at most what the dearest costs
+        let waiting = waiting(&tool.counters, gauges.get(&own_gauge_of(place))) as f64;
+        let own = if configs::WITHOUT_WAIT.contains(&place.name) { 0.0 } else { 2.0 * waiting };
+        for name in gauges_of(place) {
+            let Some(gauge) = gauges.get_mut(&name) else { continue };
+            let booked = if name == own_gauge_of(place) { own } else { 0.0 };
+            if let Err(problem) = gauge.begin(call, cost, booked) {
+                self.books.complain(format!("{name}: {problem}"));
+            }
         }
     }
 
     /// An attempt is over, or was cut.
-    pub(crate) fn end(&self, place: &Place, cost: f64, cut: bool) {
+    pub(crate) fn end(&self, place: &Place, call: u64, cost: f64, cut: bool) {
         let mut gauges = held(&self.gauges);
         for name in gauges_of(place) {
             if let Some(gauge) = gauges.get_mut(&name) {
-                gauge.end(cost, cut);
+                gauge.end(call, cost, cut);
             }
         }
+    }
+
+    /// A call is over.
+    pub(crate) fn settle(&self, call: u64, seen: Seen, events: Vec<Event>, deadline: Option<Duration>) {
+        let failed = |event: &Event| matches!(event.kind, EventKind::CallEnded { error: Some(_), .. });
+        for tool in events.iter().filter(|event| failed(event)).filter_map(|event| event.tool.as_deref()) {
+            let newest = self.newest(tool);
+            if newest.is_some_and(|place| self.waiting(&place) > 0) {
+                held(&self.owing).insert(tool.to_owned());
+            }
+        }
+        self.books.settle(call, seen, events, deadline);
     }
 
     /// What must hold at any moment.
@@ -142,8 +165,37 @@ impl Stage {
             }
             assert!(tool.counters.ended() <= tool.counters.calls, "more calls have ended than begun: {tool:#?}");
         }
+        self.inspect_bookings();
         let keys = self.handle("fetch").keys().len();
         assert!(keys <= configs::MAX_KEYS, "{keys} keys");
+    }
+
+    /// Where no call waits nothing is booked; unless somebody gave up a place in the line before others, whose tokens are
+    /// lost, or the limits have changed meanwhile.
+    fn inspect_bookings(&self) {
+        for (name, [_, booked, _]) in self.levels() {
+            let Some(place) = name.split_once(' ').and_then(|(tool, _)| self.newest(tool)) else { continue };
+            if booked == 0.0 {
+                held(&self.owing).remove(place.name);
+            } else if self.waiting(&place) == 0 && !held(&self.owing).contains(place.name) {
+                panic!("{booked} tokens of {name} are booked, and nobody waits for them");
+            }
+        }
+    }
+
+    /// Calls to a tool of which no attempt runs.
+    fn waiting(&self, place: &Place) -> u64 {
+        let registrations = held(&self.registrations);
+        let Some(handle) = registrations.get(place.name).and_then(|handles| handles.get(place.number)) else {
+            return 0;
+        };
+        waiting(&handle.snapshot().counters, held(&self.gauges).get(&own_gauge_of(place)))
+    }
+
+    fn newest(&self, tool: &str) -> Option<Place> {
+        let registrations = held(&self.registrations);
+        let (name, handles) = registrations.get_key_value(tool)?;
+        Some(Place { name, number: handles.len().checked_sub(1)? })
     }
 
     /// The counters of every registration of each name.
@@ -226,10 +278,20 @@ fn bounds(config: &RegistryConfig, registrations: &[(&'static str, usize)]) -> V
     bounds
 }
 
+/// Calls under way of which no attempt runs.
+fn waiting(counters: &CounterSnapshot, gauge: Option<&Gauge>) -> u64 {
+    let under_way = counters.calls.saturating_sub(counters.ended());
+    under_way.saturating_sub(gauge.map_or(0, Gauge::calls) as u64)
+}
+
 /// The limiters that an attempt has passed.
 fn gauges_of(place: &Place) -> impl Iterator<Item = String> {
     let groups = groups_of(place.name).iter().map(|group| format!("group {group}"));
-    ["registry".to_owned(), format!("{} {}", place.name, place.number)].into_iter().chain(groups)
+    ["registry".to_owned(), own_gauge_of(place)].into_iter().chain(groups)
+}
+
+fn own_gauge_of(place: &Place) -> String {
+    format!("{} {}", place.name, place.number)
 }
 
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

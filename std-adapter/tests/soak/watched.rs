@@ -29,7 +29,7 @@ impl<F: Future<Output = Outcome>> Watched<F> {
     }
 
     fn settle(&mut self, seen: Seen) {
-        self.stage.books.settle(self.number, seen, core::mem::take(&mut self.events), self.deadline);
+        self.stage.settle(self.number, seen, core::mem::take(&mut self.events), self.deadline);
     }
 }
 

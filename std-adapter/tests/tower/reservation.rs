@@ -3,8 +3,8 @@
 use crate::support::*;
 use core::time::Duration;
 use fusebox::tower::{CircuitLayer, CircuitService, WhenRefused};
-use fusebox::{CallError, ErrorCategory, Part};
-use fusebox_core::{CircuitSnapshot, State, Tokens};
+use fusebox::{CallError, ErrorCategory, Part, PartsSnapshot};
+use fusebox_core::{State, Tokens};
 use serde_json::json;
 use tower::{Layer, Service, ServiceExt};
 
@@ -20,7 +20,7 @@ fn guarded(backend: &Backend) -> Guarded {
     CircuitLayer::new(&config).unwrap().when_refused(WhenRefused::Reject).layer(backend.client())
 }
 
-fn snapshot(service: &Guarded) -> CircuitSnapshot {
+fn snapshot(service: &Guarded) -> PartsSnapshot {
     service.circuit().snapshot()
 }
 
@@ -69,7 +69,7 @@ async fn a_clone_starts_without_the_reservation() {
     let call = service.call(0);
     backend.answer(Ok("done"));
     assert_eq!(call.await.unwrap(), "done");
-    let CircuitSnapshot { in_flight, tokens, .. } = snapshot(&service);
+    let PartsSnapshot { in_flight, tokens, .. } = snapshot(&service);
     assert_eq!((in_flight, tokens), (0, Some(Tokens::whole(9))), "the call used what was reserved");
 }
 

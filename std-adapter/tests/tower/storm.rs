@@ -1,6 +1,7 @@
 //! Many callers, few slots, calls dropped anywhere: nobody waits for ever, and nothing is left taken.
 
 use crate::support::*;
+use crate::telemetry::assert_balanced;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 use fusebox::tower::{CircuitLayer, PolicyLayer, WhenRefused};
@@ -74,6 +75,7 @@ async fn storm(seed: u64) {
     tokio::time::timeout(Duration::from_secs(3_600), all).await.expect("nobody waits for ever");
     assert_eq!(running.load(Ordering::Relaxed), 0);
     assert_eq!(service.circuit().snapshot().in_flight, 0);
+    assert_balanced(service.circuit(), 0);
     assert_eq!(most.load(Ordering::Relaxed), SLOTS, "all slots were in use, and no more");
 }
 

@@ -111,7 +111,7 @@ pub(crate) fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
 
 /// The output of a future that comes to its end. Paused time runs ahead to find out one that does not.
 pub(crate) async fn patiently<F: Future>(future: F) -> F::Output {
-    tokio::time::timeout(Duration::from_secs(3_600), future).await.expect("it does not wait for ever")
+    tokio::time::timeout(Duration::from_secs(360_000), future).await.expect("it does not wait for ever")
 }
 
 /// The output of a future that has nothing to wait for.

@@ -58,7 +58,7 @@ pub(super) struct Subject {
 impl Subject {
     pub(super) fn named(name: String, registry: Arc<Registry>, calls: usize, rng: &mut Rng) -> Self {
         let (limits, chaos) = (Limits::any(rng), chaos(calls, rng));
-        let handle = registry.register_with(&name, chaos.clone(), &any_policy(&limits, rng)).expect("the name is free");
+        let handle = registry.register_with(&name, chaos.clone(), any_policy(&limits, rng)).expect("the name is free");
         Self::new(name, limits, chaos, Door::Registry(registry, Mutex::new(vec![handle])), rng)
     }
 

@@ -9,6 +9,9 @@ use std::collections::BTreeMap;
 /// The groups of one tool at most: each is one more bucket and bulkhead to pass at every attempt.
 pub(crate) const MOST_GROUPS: usize = 3;
 
+/// What a refusal by the limits of all tools together names as its scope.
+pub(crate) const OF_THE_REGISTRY: &str = "registry";
+
 /// All that is not allowed.
 pub(super) fn faults(config: &RegistryConfig) -> Vec<ConfigError> {
     let mut faults: Vec<ConfigError> = Vec::new();
@@ -20,6 +23,13 @@ pub(super) fn faults(config: &RegistryConfig) -> Vec<ConfigError> {
     for (name, limits) in &config.groups {
         let path = member("groups", name);
         faults.extend(name_fault(&path, name));
+        if name == OF_THE_REGISTRY {
+            faults.push(ConfigError::new(
+                &path,
+                format!("{name:?}"),
+                "another name: it is that of the limits above all tools",
+            ));
+        }
         faults.extend(limits.policy().err().map(|error| error.within(&path)));
     }
     for (name, tool) in &config.tools {

@@ -51,6 +51,7 @@ impl KeyedConfig {
         Policy::new(&PolicyConfig {
             timeout: tool.timeout,
             timeout_ms: tool.timeout_ms,
+            max_wait: tool.max_wait,
             categories: tool.categories.clone(),
             breaker: self.breaker.clone().or(&tool.breaker),
             rate: rate_if_given(&self.rate)?,

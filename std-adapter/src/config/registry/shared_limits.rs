@@ -1,7 +1,9 @@
 //! `SharedLimitsConfig`: the limits that several tools share.
 
 use super::is_default;
-use crate::config::{BreakerConfig, BulkheadConfig, ConfigError, Policy, PolicyConfig, RateConfig, RetryBudgetConfig};
+use crate::config::{
+    BreakerConfig, BulkheadConfig, ConfigError, DurationText, Policy, PolicyConfig, RateConfig, RetryBudgetConfig,
+};
 use serde::{Deserialize, Serialize};
 
 /// The limits that several tools share. What is absent does not limit.
@@ -26,12 +28,17 @@ impl SharedLimitsConfig {
         Policy::new(&PolicyConfig {
             rate: rate_if_given(&self.rate)?,
             bulkhead: self.bulkhead.clone(),
+            max_wait: Some(BOOKED_AHEAD),
             breaker: BreakerConfig { enabled: Some(false), ..BreakerConfig::default() },
             retry_budget: RetryBudgetConfig { enabled: Some(false), ..RetryBudgetConfig::default() },
             ..PolicyConfig::default()
         })
     }
 }
+
+/// So far ahead tokens can be booked, so that calls which wait for them go in the order in which they came. Those that
+/// would have to wait longer ask again by then.
+const BOOKED_AHEAD: DurationText = DurationText::from_secs(60);
 
 /// A rate that is off unless it is given, and whose numbers mean nothing without one.
 pub(super) fn rate_if_given(rate: &RateConfig) -> Result<RateConfig, ConfigError> {
