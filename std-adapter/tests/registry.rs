@@ -398,7 +398,8 @@ async fn calls_of_a_groups_tools_get_its_tokens_in_the_order_in_which_they_came(
     registry.apply(&serde_json::from_value(config).unwrap()).unwrap();
     let begun = tokio::time::Instant::now();
     for name in ["a", "b"] {
-        registry.register(name, move |_| async move { Ok(json!(begun.elapsed().as_millis() as u64)) }).unwrap();
+        let elapsed = move |_| async move { Ok(json!(u64::try_from(begun.elapsed().as_millis()).unwrap())) };
+        registry.register(name, elapsed).unwrap();
     }
     let mut calls = Vec::new();
     // the second lacks a token, and the third has all that it needs
