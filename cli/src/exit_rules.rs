@@ -1,7 +1,6 @@
 //! `ExitRules`: which category of error a failed process stands for.
 
 use fusebox::ErrorCategory;
-use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
@@ -33,7 +32,7 @@ pub(crate) struct ExitRules {
 }
 
 /// The category of a failure that says certain words.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StderrRule {
     /// The words, as they stand on stderr.

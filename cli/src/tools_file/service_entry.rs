@@ -1,16 +1,15 @@
 //! `ServiceEntry`: a `[services.NAME]` of a TOOLS.toml.
 
 use super::command::split;
+use super::reader::{Part, Reader};
 use fusebox::DurationText;
-use fusebox::config_file::Document;
-use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A helper server that runs as long as the calls do.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug)]
 pub(crate) struct ServiceEntry {
     /// What to start.
     pub(crate) program: PathBuf,
@@ -24,41 +23,39 @@ pub(crate) struct ServiceEntry {
     pub(crate) start_timeout: Duration,
 }
 
-/// A server that runs as long as the calls do.
-#[derive(Deserialize, JsonSchema)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "ServiceConfig")]
-pub(super) struct ServiceFields {
-    /// The program and its arguments. The first line that it writes to stdout is its URL.
-    #[schemars(length(min = 1))]
+struct Fields {
     command: Vec<String>,
-    /// Variables on top of the runner's own.
-    env: Option<BTreeMap<String, String>>,
-    /// The folder that it runs in. Default: the folder of the file.
-    cwd: Option<PathBuf>,
-    /// How long it may take to write its URL. Default: `"10s"`.
-    start_timeout: Option<DurationText>,
+    #[serde(default)]
+    env: BTreeMap<String, String>,
+    #[serde(default)]
+    cwd: PathBuf,
+    #[serde(default = "default_start_timeout")]
+    start_timeout: DurationText,
 }
 
-const START_TIMEOUT: DurationText = DurationText::from_secs(10);
+const fn default_start_timeout() -> DurationText {
+    DurationText::from_secs(10)
+}
 
-pub(super) fn read(document: &mut Document<'_>, name: &str, folder: &Path) -> Option<ServiceEntry> {
-    let path = ["services", name];
+pub(super) fn read<'t>(reader: &mut Reader<'t>, name: &str, part: Part<'t>, folder: &Path) -> Option<ServiceEntry> {
+    let places = part.clone();
     if name.is_empty() || name.contains(['{', '}']) {
-        document
-            .fault(&path, "has a name that no url can refer to: allowed is one that is not empty and has no braces");
+        let message = format!("{}: a name is not empty and has no braces, because urls refer to it", places.path);
+        reader.fault(Some(places.value.span()), message);
     }
-    let fields: ServiceFields = document.take(&path)?;
+    let fields: Fields = reader.value(part)?;
     match split(fields.command, folder) {
         Ok((program, arguments)) => Some(ServiceEntry {
             program,
             arguments,
-            env: fields.env.unwrap_or_default(),
-            cwd: folder.join(fields.cwd.unwrap_or_default()),
-            start_timeout: fields.start_timeout.unwrap_or(START_TIMEOUT).0,
+            env: fields.env,
+            cwd: folder.join(fields.cwd),
+            start_timeout: fields.start_timeout.0,
         }),
         Err(fault) => {
-            document.fault(&[&path[..], &["command"]].concat(), fault);
+            reader.fault(Some(places.span_of("command")), format!("{}.command {fault}", places.path));
             None
         }
     }
