@@ -172,7 +172,7 @@ impl<C: Sleep + Clone> Registry<C> {
     }
 
     /// What the circuits remember across a restart: what breakers are open and for how long yet, how full buckets are, what
-    /// limits have learned. Save it now and then, with [`state_file`](crate::state_file) for one.
+    /// limits have learned. Save it now and then, with `state_file` (a feature) for one.
     pub fn state(&self) -> RegistryState {
         self.inner.record().state(self.inner.clock.now())
     }

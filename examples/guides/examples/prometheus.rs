@@ -3,12 +3,16 @@
 //! `cargo run -p fusebox-guides --example prometheus` serves them until it is stopped; with `--once` it reads its own page,
 //! checks it, and ends.
 
+use axum::body::Bytes;
 use axum::routing::get;
 use axum::{Json, Router};
 use core::error::Error;
 use core::time::Duration;
 use fusebox::testing::{Fault, Faults, faulty};
 use fusebox::{ErrorCategory, Registry, RegistryConfig};
+use http_body_util::{BodyExt, Empty};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -84,7 +88,10 @@ async fn check(page: &str, registry: &Registry) -> Result<(), Box<dyn Error>> {
         registry.call("search", &json!("fuses")).await?;
         let _ = registry.call("fetch", &json!("a page")).await;
     }
-    let text = reqwest::get(page).await?.error_for_status()?.text().await?;
+    let client: Client<_, Empty<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
+    let answer = client.get(page.parse()?).await?;
+    assert!(answer.status().is_success(), "{}", answer.status());
+    let text = String::from_utf8(answer.into_body().collect().await?.to_bytes().into())?;
     for line in [
         r#"fusebox_calls_total{tool="search",result="success"} 3"#,
         r#"fusebox_calls_total{tool="fetch",result="failed"} 2"#,

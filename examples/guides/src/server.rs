@@ -24,6 +24,8 @@ impl Server {
     /// # Errors
     /// That no port can be opened.
     pub async fn start<'a>(answers: impl IntoIterator<Item = (StatusCode, &'a str)>) -> io::Result<Self> {
+        // for clients that are built with TLS and without a provider of it; fails only if there is one already
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let answers = answers.into_iter().map(|(status, retry_after)| {
             let headers = (!retry_after.is_empty()).then(|| [("retry-after", retry_after.to_owned())]);
             (status, headers, ())
