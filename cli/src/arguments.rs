@@ -21,14 +21,17 @@ pub(crate) enum Command {
     /// Runs calls from stdin and writes their results to stdout, both one JSON object a line
     #[command(after_long_help = RUN_HELP)]
     Run(RunArguments),
-    /// Checks a TOOLS.toml and prints the effective policy of each tool, as TOML
+    /// Checks a TOOLS.toml and prints what it comes to with every default filled in, as TOML
     ///
-    /// Exit codes: 0 it is right, 2 it is not; stderr then has a line for each fault, FILE:LINE:COLUMN: what is wrong.
+    /// Exit codes: 0 it is right, 2 it is not; stderr then has a line for each fault, FILE:LINE:COLUMN: what is wrong, or
+    /// VARIABLE: what is wrong.
     #[command(after_long_help = TOOLS_HELP)]
     Check {
         /// The file to check
         tools: PathBuf,
     },
+    /// Prints the JSON Schema of a TOOLS.toml, for editors
+    Schema,
     /// Serves HTTP answers that fail by the count of the requests, for examples and tests
     #[command(after_long_help = FLAKY_HELP)]
     Flaky {
@@ -55,6 +58,9 @@ pub(crate) struct RunArguments {
     /// Write the summary to this file, not to stderr
     #[arg(long, value_name = "FILE")]
     pub(crate) summary_file: Option<PathBuf>,
+    /// Put changes to TOOLS in force while the calls run; one that is wrong changes nothing and is told on stderr
+    #[arg(long)]
+    pub(crate) watch: bool,
 }
 
 /// How to write the summary.
@@ -71,12 +77,17 @@ pub(crate) enum SummaryFormat {
 const RUN_HELP: &str = "\
 A call is a line such as
   {\"id\":1,\"tool\":\"search\",\"args\":{\"query\":\"x\"},\"priority\":\"high\",\"deadline\":\"3s\"}
-id, a string or a number, and tool are required; idempotency_key may be given. Each line that is not blank gets one result,
+id, a string or a number, and tool are required. idempotency_key, circuit_key (whose circuit, where circuits are
+keyed), role and approved (for the rules) may be given. Each line that is not blank gets one result,
   {\"line\":1,\"id\":1,\"tool\":\"search\",\"success\":true,\"attempts\":1,\"output\":...,\"error\":null,\"elapsed_ms\":4.2}
 as soon as it is there, so results are not in the order of the calls. An error has a kind (rejected,
-timed_out, stalled, deadline_exceeded, failed, panicked, cancelled, unknown_tool, invalid_call), a category,
-a message, retry_after_ms, and, if the call was refused, by: breaker, bucket or bulkhead. A line that
-is no call, or is longer than 16 MiB, is an invalid_call; the rest go on.
+timed_out, stalled, deadline_exceeded, failed, panicked, cancelled, unknown_tool, invalid_args, denied,
+needs_approval, invalid_call), a category, a message, retry_after_ms, and, if the call was refused, by: breaker,
+bucket, bulkhead, adaptive_rate or throttle. An output that is the fallback's has fallback_for, the error of the
+tool itself. A line that is no call, or is longer than 16 MiB, is an invalid_call; the rest go on.
+
+With --watch a change to TOOLS.toml is put in force as a whole: tools that keep their names keep their state, and
+calls under way end with the tool that they began with. The summary says how many changes were applied and refused.
 
 Ctrl-C (SIGINT, SIGTERM, SIGHUP) stops reading, cancels what runs, kills its processes and reports
 each call that was read as cancelled. A second Ctrl-C, or SIGQUIT, kills and exits at once.

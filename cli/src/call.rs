@@ -26,6 +26,15 @@ pub(crate) struct Call {
     /// What tells the tool that several attempts are one call.
     #[serde(default)]
     pub(crate) idempotency_key: Option<String>,
+    /// The host, tenant or other key whose circuit the call belongs to.
+    #[serde(default)]
+    pub(crate) circuit_key: Option<String>,
+    /// Who calls, for the rules.
+    #[serde(default)]
+    pub(crate) role: Option<String>,
+    /// Whether somebody has approved the call, for the rules.
+    #[serde(default)]
+    pub(crate) approved: bool,
 }
 
 /// A JSON string or number, kept as it was written so that it comes back the same to the last digit.
@@ -111,14 +120,17 @@ mod tests {
 
     #[test]
     fn a_full_call_is_read_and_the_rest_has_defaults() {
-        let call = br#"{"id":"a","tool":"t","args":[1],"priority":"high","deadline":"3s","idempotency_key":"k"}"#;
+        let call = br#"{"id":"a","tool":"t","args":[1],"priority":"high","deadline":"3s","idempotency_key":"k",
+            "circuit_key":"c","role":"r","approved":true}"#;
         let call = Call::parse(call).unwrap();
         assert_eq!((call.id.get(), call.tool.as_str(), call.args), ("\"a\"", "t", json!([1])));
         assert_eq!((call.priority, call.deadline.unwrap().0), (Priority::High, Duration::from_secs(3)));
         assert_eq!(call.idempotency_key.as_deref(), Some("k"));
+        assert_eq!((call.circuit_key.as_deref(), call.role.as_deref(), call.approved), (Some("c"), Some("r"), true));
 
         let call = Call::parse("\u{feff}{\"id\":1,\"tool\":\"t\"}\r".as_bytes()).unwrap();
         assert_eq!((call.args, call.priority, call.deadline), (json!({}), Priority::Normal, None));
+        assert_eq!((call.role, call.approved), (None, false));
     }
 
     #[test]

@@ -1,35 +1,38 @@
-//! `fusebox check`: tells all that is wrong with a TOOLS.toml, or what its tools' policies come to.
+//! `fusebox check`: tells all that is wrong with a TOOLS.toml, or what it comes to.
 
-use crate::tools_file::{Faults, ToolsFile};
-use fusebox::{Policy, PolicyConfig};
-use serde::Serialize;
-use std::collections::BTreeMap;
+use crate::tools_file::ToolsFile;
+use fusebox::config::SharedLimitsConfig;
+use fusebox::{ConfigError, Policy, PolicyConfig, RegistryConfig};
 use std::error::Error;
 use std::path::Path;
 
-/// The effective policies, as they could stand in a TOOLS.toml.
-#[derive(Serialize)]
-struct Effective {
-    tools: BTreeMap<String, Tool>,
-}
-
-#[derive(Serialize)]
-struct Tool {
-    policy: PolicyConfig,
-}
-
-/// The effective policy of each tool, as TOML.
-pub(crate) fn effective_policies(file: &ToolsFile) -> Result<String, Box<dyn Error>> {
-    let mut tools = BTreeMap::new();
-    for (name, tool) in &file.tools {
-        let policy = Policy::new(&tool.policy.clone().or(&file.defaults))?.effective().clone();
-        tools.insert(name.clone(), Tool { policy });
-    }
-    Ok(toml::to_string(&Effective { tools })?)
-}
-
-/// Reads the file and shows what is in it.
-pub(crate) fn check(path: &Path) -> Result<String, Faults> {
+/// Reads the file with its overrides and shows what is in it, as TOML.
+pub(crate) fn check(path: &Path) -> Result<String, String> {
     let file = ToolsFile::load(path)?;
-    effective_policies(&file).map_err(|error| Faults::unreadable(path, &std::io::Error::other(error.to_string())))
+    shown(file.config).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn shown(config: RegistryConfig) -> Result<String, Box<dyn Error>> {
+    Ok(toml::to_string(&effective(config)?)?)
+}
+
+/// The same configuration with every default filled in, so that nothing is left to `defaults`.
+fn effective(mut config: RegistryConfig) -> Result<RegistryConfig, ConfigError> {
+    let defaults = std::mem::take(&mut config.defaults);
+    for limits in config.groups.values_mut().chain([&mut config.limits]) {
+        if *limits != SharedLimitsConfig::default() {
+            let PolicyConfig { rate, bulkhead, .. } = limits.policy()?.effective().clone();
+            *limits = SharedLimitsConfig { rate, bulkhead };
+        }
+    }
+    for tool in config.tools.values_mut() {
+        let policy = std::mem::take(&mut tool.policy).or(&defaults);
+        if let Some(keyed) = &mut tool.keyed {
+            let PolicyConfig { breaker, rate, bulkhead, .. } = keyed.policy(&policy)?.effective().clone();
+            keyed.max_keys = Some(keyed.max_keys()?);
+            (keyed.breaker, keyed.rate, keyed.bulkhead) = (breaker, rate, bulkhead);
+        }
+        tool.policy = Policy::new(&policy)?.effective().clone();
+    }
+    Ok(config)
 }

@@ -1,13 +1,14 @@
 //! `Endpoint`: a tool that is an HTTP endpoint.
 
 use crate::capture::first_line;
-use crate::http_status::{category, retry_after};
+use crate::service::Service;
+use fusebox::tower::Verdict;
 use fusebox::{Attempt, BoxFuture, ErrorCategory, Progress, RetryHint, Tool, ToolError};
-use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
 use serde_json::Value;
 use std::error::Error;
-use std::time::SystemTime;
+use std::sync::Arc;
 
 /// An HTTP endpoint: the call's arguments as query parameters or as a JSON body, by its method.
 ///
@@ -25,6 +26,8 @@ pub(crate) struct Endpoint {
     pub(crate) headers: HeaderMap,
     /// How much of an answer to take, in bytes.
     pub(crate) max_output: usize,
+    /// Its server, if it is one of ours: it runs as long as somebody may call it.
+    pub(crate) _service: Option<Arc<Service>>,
 }
 
 impl Tool for Endpoint {
@@ -37,15 +40,16 @@ impl Endpoint {
     async fn run(&self, args: &Value, attempt: Attempt) -> Result<Value, ToolError> {
         let response = self.request(args, &attempt)?.send().await.map_err(failed)?;
         let status = response.status();
-        let wait = response.headers().get(RETRY_AFTER).and_then(|header| header.to_str().ok());
-        let wait = wait.and_then(|header| retry_after(header, SystemTime::now()));
+        let verdict = Verdict::of_http(status, response.headers());
         let is_json = is_json(response.headers());
         let body = self.body(response, attempt.progress()).await?;
         if status.is_success() {
             return output(&body, is_json);
         }
-        let error = ToolError::new(category(status), complaint(status, &body));
-        Err(match wait {
+        // what is no failure and no answer either: a redirection to nowhere
+        let category = verdict.category.unwrap_or(ErrorCategory::ExecutionError);
+        let error = ToolError::new(category, complaint(status, &body));
+        Err(match verdict.retry_after {
             Some(wait) => error.with_retry_after(wait),
             None => error,
         })

@@ -1,6 +1,7 @@
 //! `ExitRules`: which category of error a failed process stands for.
 
 use fusebox::ErrorCategory;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
@@ -32,7 +33,7 @@ pub(crate) struct ExitRules {
 }
 
 /// The category of a failure that says certain words.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StderrRule {
     /// The words, as they stand on stderr.

@@ -12,6 +12,7 @@ use std::io::{self, IsTerminal};
 pub(crate) struct Live {
     lines: MultiProgress,
     progress: ProgressBar,
+    /// Those that were there when it was last shown.
     tools: BTreeMap<String, ProgressBar>,
 }
 
@@ -19,14 +20,13 @@ pub(crate) struct Live {
 const MOST_TOOLS: usize = 20;
 
 impl Live {
-    /// A view of these tools.
-    pub(crate) fn new<'n>(tools: impl Iterator<Item = &'n String>) -> Self {
+    /// A view of nothing yet.
+    pub(crate) fn new() -> Self {
         let target =
             if io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let lines = MultiProgress::with_draw_target(target);
         let progress = lines.add(line());
-        let tools = tools.take(MOST_TOOLS).map(|name| (name.clone(), lines.add(line()))).collect();
-        Self { lines, progress, tools }
+        Self { lines, progress, tools: BTreeMap::new() }
     }
 
     /// Whether anybody sees it.
@@ -35,14 +35,17 @@ impl Live {
     }
 
     /// Shows how things are.
-    pub(crate) fn show(&self, read: u64, totals: &Totals, snapshots: &[ToolSnapshot]) {
+    pub(crate) fn show(&mut self, read: u64, totals: &Totals, snapshots: &[ToolSnapshot]) {
         let Totals { lines, ok, failed, refused, .. } = totals;
         self.progress.set_message(format!("{lines} done of {read} read: {ok} ok, {failed} failed, {refused} refused"));
-        let width = self.tools.keys().map(|name| name.chars().count()).max().unwrap_or(0);
-        for snapshot in snapshots {
-            if let Some(line) = self.tools.get(&snapshot.name) {
-                line.set_message(format!("  {:width$}  {}", snapshot.name, state(snapshot)));
-            }
+        let shown = &snapshots[..snapshots.len().min(MOST_TOOLS)];
+        for (_, gone) in self.tools.extract_if(.., |name, _| shown.iter().all(|snapshot| snapshot.name != *name)) {
+            self.lines.remove(&gone);
+        }
+        let width = shown.iter().map(|snapshot| snapshot.name.chars().count()).max().unwrap_or(0);
+        for snapshot in shown {
+            let line = self.tools.entry(snapshot.name.clone()).or_insert_with(|| self.lines.add(line()));
+            line.set_message(format!("  {:width$}  {}", snapshot.name, state(snapshot)));
         }
     }
 
@@ -62,13 +65,12 @@ fn state(snapshot: &ToolSnapshot) -> String {
     let breaker = snapshot.breaker.as_ref().map_or("no breaker", |breaker| word(breaker.state));
     let tokens = snapshot.tokens.map_or_else(|| "no limit".to_owned(), |tokens| format!("{tokens:.1} tokens"));
     let count = &snapshot.counters;
-    let refused = count.rejected_by_breaker + count.rejected_by_bucket + count.rejected_by_bulkhead;
-    let ended = count.succeeded + count.failed + count.cancelled + refused;
+    let ended = count.ended();
     let under_way = count.calls.saturating_sub(ended);
     format!(
         "{breaker:9}  {tokens:>12}  {under_way:>4} under way  {:>6} ok  {:>6} not ok",
         count.succeeded,
-        ended - count.succeeded
+        ended.saturating_sub(count.succeeded)
     )
 }
 

@@ -15,18 +15,19 @@ mod ending;
 mod endpoint;
 mod exit_rules;
 mod flaky;
-mod http_status;
 mod interrupt;
 mod lines;
 mod live;
 mod outcome;
 mod output_format;
 mod process_group;
+mod reloads;
 mod results;
 mod run;
 mod service;
 mod subprocess;
 mod summary;
+mod toolbox;
 mod tools_file;
 
 use arguments::{Arguments, Command};
@@ -67,6 +68,7 @@ async fn execute(command: Command) -> Ending {
             Ok(policies) => print(&policies),
             Err(faults) => Ending::misconfigured(&faults),
         },
+        Command::Schema => print(&format!("{:#}\n", tools_file::json_schema())),
         Command::Flaky { port, host } => match flaky::serve(host, port).await {
             Ok(()) => Ending::Complete,
             Err(error) => Ending::failed(&error),

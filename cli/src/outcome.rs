@@ -22,6 +22,9 @@ pub(crate) struct Outcome {
     pub(crate) output: Option<Value>,
     /// Why there is none.
     pub(crate) error: Option<Failure>,
+    /// Why the output is that of the tool's fallback; absent where it is the tool's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) fallback_for: Option<ErrorReport>,
     /// Milliseconds from the call's begin to its end, to the microsecond.
     pub(crate) elapsed_ms: f64,
 }
@@ -56,6 +59,7 @@ impl Outcome {
             attempts: result.attempts,
             output: result.output,
             error: result.error.map(Failure::Call),
+            fallback_for: result.fallback_for,
             elapsed_ms: (result.elapsed_ms * 1e3).round() / 1e3,
         }
     }
@@ -69,6 +73,6 @@ impl Outcome {
             retry_after_ms: None,
         };
         let error = Some(Failure::Line(error));
-        Self { line, id, tool, success: false, attempts: 0, output: None, error, elapsed_ms: 0.0 }
+        Self { line, id, tool, success: false, attempts: 0, output: None, error, fallback_for: None, elapsed_ms: 0.0 }
     }
 }

@@ -1,10 +1,11 @@
 //! `OutputFormat`: how what a tool prints becomes the output of its call.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
 /// How to read what a process wrote to stdout.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum OutputFormat {
     /// JSON if it is one JSON text, null if it is blank, otherwise text.

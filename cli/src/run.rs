@@ -2,21 +2,18 @@
 
 use crate::arguments::{RunArguments, SummaryFormat};
 use crate::call::{Call, InvalidCall};
-use crate::clients::Clients;
 use crate::ending::Ending;
-use crate::endpoint::Endpoint;
 use crate::interrupt::Interrupt;
 use crate::lines::{self, LONGEST, Line, Text};
 use crate::live::Live;
 use crate::outcome::Outcome;
+use crate::reloads::Reloads;
 use crate::results::Results;
-use crate::service::Service;
-use crate::summary::{Summary, Tally};
-use crate::tools_file::{EndpointEntry, ToolKind, ToolsFile};
-use fusebox::{CallOptions, IdempotencyKey, Registry};
-use reqwest::Url;
-use std::collections::BTreeMap;
-use std::error::Error;
+use crate::summary::{Summary, Tally, tools};
+use crate::toolbox::Toolbox;
+use crate::tools_file::ToolsFile;
+use fusebox::{CallOptions, Handle, IdempotencyKey, Registry};
+use std::future::pending;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,38 +25,66 @@ use tokio_util::task::TaskTracker;
 
 /// Runs the calls on stdin; tells how that ended.
 pub(crate) async fn run(arguments: RunArguments, interrupt: Interrupt) -> Ending {
-    let file = match ToolsFile::load(&arguments.tools) {
-        Ok(file) => file,
+    let (file, mut reloads) = match open(&arguments) {
+        Ok(opened) => opened,
         Err(faults) => return Ending::misconfigured(&faults),
     };
+    let mut toolbox = match Toolbox::new() {
+        Ok(toolbox) => toolbox,
+        Err(error) => return Ending::failed(&error),
+    };
     let started = tokio::select! {
-        services = Service::start_all(&file.services) => services,
+        services = toolbox.start_services(&file) => services,
         () = interrupt.first.cancelled() => return Ending::Interrupted,
     };
     let services = match started {
         Ok(services) => services,
         Err(fault) => return Ending::failed(&format!("{}: {fault}", arguments.tools.display())),
     };
-    let live = Live::new(file.tools.keys());
-    let registry = match registry(file, &services) {
-        Ok(registry) => registry,
-        Err(error) => return Ending::misconfigured(&format!("{}: {error}", arguments.tools.display())),
-    };
+    if let Err(error) = toolbox.put_in_force(file, services) {
+        return Ending::misconfigured(&format!("{}: {error}", arguments.tools.display()));
+    }
+    let live = Live::new();
+    let registry = toolbox.registry().clone();
     let run = Arc::new(Run { registry, tally: Mutex::default(), read: AtomicU64::new(0) });
-    let watcher = tokio::spawn(watch(Arc::clone(&run), live.clone()));
+    let viewer = tokio::spawn(view(Arc::clone(&run), live.clone()));
     let begun = Instant::now();
     // one thread begins all calls, in the order of their lines: of two, the earlier gets the token that is left
     let calls = LocalSet::new();
-    let ended = calls.run_until(run.lines(arguments.jobs.get(), &interrupt.first, &live)).await;
-    watcher.abort();
-    let _ = watcher.await; // it has ended either way
+    let follow = async {
+        match &mut reloads {
+            Some(reloads) => reloads.follow(&mut toolbox, &live).await,
+            None => pending().await,
+        }
+    };
+    let ended = tokio::select! {
+        ended = calls.run_until(run.lines(arguments.jobs.get(), &interrupt.first, &live)) => ended,
+        never = follow => match never {},
+    };
+    viewer.abort();
+    let _ = viewer.await; // it has ended either way
     live.clear();
-    let summary = run.summary(interrupt.first.is_cancelled(), begun.elapsed());
+    let summary = Summary {
+        interrupted: interrupt.first.is_cancelled(),
+        elapsed_ms: begun.elapsed().as_secs_f64() * 1e3,
+        reloads: reloads.map(|reloads| reloads.counts()),
+        totals: run.tally().totals,
+        tools: tools(&run.tally(), toolbox.snapshots()),
+    };
     match ended.and(write_summary(&summary, &arguments)) {
         Ok(()) if interrupt.first.is_cancelled() => Ending::Interrupted,
         Ok(()) => Ending::Complete,
         Err(error) => Ending::failed(&error),
     }
+}
+
+/// Reads the file, and watches it where that is wanted.
+fn open(arguments: &RunArguments) -> Result<(ToolsFile, Option<Reloads>), String> {
+    if arguments.watch {
+        let (file, reloads) = Reloads::of(&arguments.tools)?;
+        return Ok((file, Some(reloads)));
+    }
+    Ok((ToolsFile::load(&arguments.tools)?, None))
 }
 
 /// What all calls of a run share.
@@ -117,23 +142,26 @@ impl Run {
         results: mpsc::Sender<Outcome>,
         slot: Option<OwnedSemaphorePermit>,
     ) {
-        let Call { id, tool, args, priority, deadline, idempotency_key } = call;
-        let deadline = deadline.map(|deadline| deadline.0);
-        let idempotency_key = idempotency_key.map(IdempotencyKey::new);
-        let options =
-            CallOptions { priority, deadline, cancel: Some(cancel), idempotency_key, ..CallOptions::default() };
+        let Call { id, tool, args, priority, deadline, idempotency_key, circuit_key, role, approved } = call;
+        let options = CallOptions {
+            priority,
+            deadline: deadline.map(|deadline| deadline.0),
+            cancel: Some(cancel),
+            idempotency_key: idempotency_key.map(IdempotencyKey::new),
+            circuit_key: circuit_key.map(Into::into),
+            role: role.map(Into::into),
+            approved,
+        };
         let result = self.registry.run(&tool, &args, &options).await;
         self.report(Outcome::of_call(line, id, tool, result), &results).await;
         drop(slot); // only now: a slow reader of the results slows the calls down
     }
 
     async fn report(&self, outcome: Outcome, results: &mpsc::Sender<Outcome>) {
-        self.tally().count(&outcome);
+        // one tool may be called by several names
+        let handle = outcome.tool.as_ref().and_then(|tool| self.registry.handle(tool));
+        self.tally().count(&outcome, handle.as_ref().map(Handle::name));
         let _ = results.send(outcome).await; // fails only when the writer has died, which `finish` tells
-    }
-
-    fn summary(&self, interrupted: bool, elapsed: Duration) -> Summary {
-        Summary::new(interrupted, elapsed.as_secs_f64() * 1e3, &self.tally(), self.registry.snapshot())
     }
 
     fn tally(&self) -> MutexGuard<'_, Tally> {
@@ -171,38 +199,8 @@ fn parse(line: &Line) -> Result<Call, InvalidCall> {
     }
 }
 
-/// Registers the tools; those of services know by now where these are.
-fn registry(file: ToolsFile, services: &BTreeMap<String, Service>) -> Result<Registry, Box<dyn Error>> {
-    let registry = Registry::with_defaults(file.defaults)?;
-    let clients = Clients::new()?;
-    for (name, tool) in file.tools {
-        match tool.kind {
-            ToolKind::Subprocess(subprocess) => registry.register_with(&name, subprocess, &tool.policy)?,
-            ToolKind::Endpoint(entry) => {
-                let service = entry.service.as_ref().and_then(|service| services.get(service));
-                let endpoint = endpoint(entry, service, &clients)?;
-                registry.register_with(&name, endpoint, &tool.policy)?
-            }
-        };
-    }
-    Ok(registry)
-}
-
-fn endpoint(entry: EndpointEntry, service: Option<&Service>, clients: &Clients) -> Result<Endpoint, Box<dyn Error>> {
-    let EndpointEntry { url, method, headers, max_output, .. } = entry;
-    let (url, client) = match service {
-        Some(service) => (Url::parse(&format!("{}{url}", service.url))?, clients.for_service()),
-        None => {
-            let url = Url::parse(&url)?;
-            let client = clients.for_url(&url)?;
-            (url, client)
-        }
-    };
-    Ok(Endpoint { client: client.clone(), method, url, headers, max_output })
-}
-
 /// Keeps the view up to date until it is aborted.
-async fn watch(run: Arc<Run>, live: Live) {
+async fn view(run: Arc<Run>, mut live: Live) {
     const EVERY: Duration = Duration::from_millis(100);
     if !live.is_shown() {
         return;

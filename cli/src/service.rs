@@ -1,4 +1,4 @@
-//! `Service`: a helper server that runs as long as the calls do.
+//! `Services`: helper servers that run as long as the calls do.
 
 use crate::capture::{last_line, read_tail};
 use crate::process_group::ProcessGroup;
@@ -7,9 +7,35 @@ use futures_util::future::try_join_all;
 use reqwest::Url;
 use std::collections::BTreeMap;
 use std::process::Stdio;
+use std::sync::Arc;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, copy, sink};
 use tokio::process::{ChildStderr, ChildStdout, Command};
 use tokio::time::timeout;
+
+/// Servers by name, each as its entry says.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Services(BTreeMap<String, (ServiceEntry, Arc<Service>)>);
+
+impl Services {
+    /// The services of these entries: those that run go on, the others are started, all at once, and waited for until each
+    /// has said where it is.
+    pub(crate) async fn start(&self, entries: &BTreeMap<String, ServiceEntry>) -> Result<Self, String> {
+        let start = async |(name, entry): (&String, &ServiceEntry)| {
+            let running = self.0.get(name).filter(|(before, _)| before == entry);
+            let service = match running {
+                Some((_, service)) => Arc::clone(service),
+                None => Arc::new(Service::start(entry).await.map_err(|fault| format!("services.{name} {fault}"))?),
+            };
+            Ok::<_, String>((name.clone(), (entry.clone(), service)))
+        };
+        Ok(Self(try_join_all(entries.iter().map(start)).await?.into_iter().collect()))
+    }
+
+    /// The service of this name.
+    pub(crate) fn get(&self, name: &str) -> Option<&Arc<Service>> {
+        self.0.get(name).map(|(_, service)| service)
+    }
+}
 
 /// A server that has announced itself. It ends, with all that it has started, when this value is dropped.
 #[derive(Debug)]
@@ -20,15 +46,6 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Starts all services at once and waits until each has said where it is.
-    pub(crate) async fn start_all(entries: &BTreeMap<String, ServiceEntry>) -> Result<BTreeMap<String, Self>, String> {
-        let start = async |(name, entry): (&String, &ServiceEntry)| match Self::start(entry).await {
-            Ok(service) => Ok((name.clone(), service)),
-            Err(fault) => Err(format!("services.{name} {fault}")),
-        };
-        Ok(try_join_all(entries.iter().map(start)).await?.into_iter().collect())
-    }
-
     async fn start(entry: &ServiceEntry) -> Result<Self, String> {
         let mut command = Command::new(&entry.program);
         command.args(&entry.arguments).envs(&entry.env).current_dir(&entry.cwd);

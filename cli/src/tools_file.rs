@@ -1,81 +1,66 @@
-//! `ToolsFile`: the tools, services and default policy of a TOOLS.toml, checked.
+//! `ToolsFile`: what a TOOLS.toml says, checked: a registry's configuration, and what its tools and services are.
 
 mod command;
-mod fault;
-mod reader;
+mod document;
+mod schema;
 mod service_entry;
 mod tool_entry;
 
-pub(crate) use fault::{Fault, Faults};
+pub(crate) use schema::json_schema;
 pub(crate) use service_entry::ServiceEntry;
-pub(crate) use tool_entry::{EndpointEntry, ToolEntry, ToolKind};
+pub(crate) use tool_entry::{EndpointEntry, ToolKind};
 
-use fusebox::{Policy, PolicyConfig};
-use reader::{Part, Reader};
+use fusebox::RegistryConfig;
+use fusebox::config_file::{ConfigWatcher, Document, FileError, Overrides, WatchOptions};
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf, absolute};
+use std::{fs, io};
 
-/// The content of a TOOLS.toml. Every value in it is allowed.
+/// The content of a TOOLS.toml with its overrides. Every value in it is allowed.
 #[derive(Debug)]
 pub(crate) struct ToolsFile {
-    /// What the tools' policies leave open.
-    pub(crate) defaults: PolicyConfig,
+    /// Limits, policies, rules.
+    pub(crate) config: RegistryConfig,
     /// The helper servers by name.
     pub(crate) services: BTreeMap<String, ServiceEntry>,
-    /// The tools by name.
-    pub(crate) tools: BTreeMap<String, ToolEntry>,
+    /// What the tools of the configuration are, by name.
+    pub(crate) tools: BTreeMap<String, ToolKind>,
 }
 
 impl ToolsFile {
     /// Reads a file, or tells all that is wrong with it.
-    pub(crate) fn load(path: &Path) -> Result<Self, Faults> {
-        let text = fs::read_to_string(path).map_err(|error| Faults::unreadable(path, &error))?;
-        let file = absolute(path).map_err(|error| Faults::unreadable(path, &error))?;
-        let folder = file.parent().map_or_else(|| PathBuf::from("/"), Path::to_owned);
-        Self::parse(&text, &folder).map_err(|faults| Faults::new(path, faults))
+    pub(crate) fn load(path: &Path) -> Result<Self, String> {
+        let unreadable = |error: io::Error| format!("{}: the file cannot be read: {error}", path.display());
+        let text = fs::read_to_string(path).map_err(unreadable)?;
+        let folder = folder(path).map_err(unreadable)?;
+        let overrides = overrides();
+        let file = Document::parse(Some(path), &text, &overrides).and_then(|document| Self::read(document, &folder));
+        file.map_err(|error| error.to_string())
     }
 
-    /// Reads the text of a file whose relative paths start at `folder`.
-    fn parse(text: &str, folder: &Path) -> Result<Self, Vec<Fault>> {
-        let mut reader = Reader::new(text);
-        let mut parts = reader.parts(&["defaults", "services", "tools"]);
+    /// Reads a file, and tells of every change to it until the watcher is dropped.
+    pub(crate) fn watch(
+        path: &Path,
+        on_change: impl FnMut(Result<Self, FileError>) + Send + 'static,
+    ) -> Result<(Self, ConfigWatcher), String> {
+        let folder = folder(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let options = WatchOptions { overrides: overrides(), ..WatchOptions::default() };
+        let read = move |document: Document<'_>| Self::read(document, &folder);
+        ConfigWatcher::start_reading(path, options, read, on_change).map_err(|error| error.to_string())
+    }
 
-        let defaults = parts.remove("defaults").and_then(|part| reader.policy(part, &PolicyConfig::default()));
-        let defaults = defaults.unwrap_or_default();
-
-        let services: BTreeMap<_, _> = reader.members(parts.remove("services"));
-        let names: Vec<_> = services.keys().cloned().collect();
-        let services = services.into_iter().filter_map(|(name, part)| {
-            let entry = service_entry::read(&mut reader, &name, part, folder)?;
-            Some((name, entry))
-        });
-        let services = services.collect();
-
-        let tools: BTreeMap<_, _> = reader.members(parts.remove("tools"));
-        let tools = tools.into_iter().filter_map(|(name, part)| {
-            let entry = tool_entry::read(&mut reader, part, folder, &defaults, &names)?;
-            Some((name, entry))
-        });
-        let tools = tools.collect();
-
-        reader.finish()?;
-        Ok(Self { defaults, services, tools })
+    /// Reads a document whose relative paths start at `folder`.
+    fn read(document: Document<'_>, folder: &Path) -> Result<Self, FileError> {
+        document::read(document, folder)
     }
 }
 
-impl<'t> Reader<'t> {
-    /// A policy that is allowed together with `defaults`.
-    fn policy(&mut self, part: Part<'t>, defaults: &PolicyConfig) -> Option<PolicyConfig> {
-        let places = part.clone();
-        let policy: PolicyConfig = self.value(part)?;
-        if let Err(error) = Policy::new(&policy.clone().or(defaults)) {
-            let span = places.span_of(&error.field);
-            self.fault(Some(span), error.within(&places.path).to_string());
-            return None;
-        }
-        Some(policy)
-    }
+fn overrides() -> Overrides {
+    Overrides::of_process(Overrides::PREFIX)
+}
+
+fn folder(path: &Path) -> io::Result<PathBuf> {
+    Ok(absolute(path)?.parent().map_or_else(|| PathBuf::from("/"), Path::to_owned))
 }
 
 #[cfg(test)]

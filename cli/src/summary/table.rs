@@ -1,6 +1,7 @@
 //! The summary as a table for people.
 
 use super::{Summary, ToolSummary};
+use crate::reloads::ReloadCounts;
 use comfy_table::{CellAlignment, ContentLineStyle, LineStyle, Table, TableStyle};
 use std::fmt;
 
@@ -10,7 +11,7 @@ const STYLE: TableStyle = TableStyle::new()
     .header_separator(LineStyle::none().fill('-').junction('-'))
     .content_lines(ContentLineStyle::none());
 
-const HEADER: [&str; 13] = [
+const HEADER: [&str; 14] = [
     "tool",
     "calls",
     "ok",
@@ -18,6 +19,7 @@ const HEADER: [&str; 13] = [
     "refused by\nbreaker",
     "\nrate",
     "\nbulkhead",
+    "\nthrottle",
     "retries",
     "timeouts",
     "p50 ms",
@@ -40,6 +42,8 @@ impl fmt::Display for Summary {
         for (count, what) in [
             (totals.failed, "failed"),
             (totals.refused, "refused"),
+            (totals.denied, "denied"),
+            (totals.invalid_args, "with invalid arguments"),
             (totals.cancelled, "cancelled"),
             (totals.unknown_tool, "of unknown tools"),
             (totals.invalid, "invalid"),
@@ -48,11 +52,16 @@ impl fmt::Display for Summary {
                 write!(f, ", {count} {what}")?;
             }
         }
+        if let Some(ReloadCounts { applied, refused }) = self.reloads
+            && applied + refused > 0
+        {
+            write!(f, "; {applied} reloads, {refused} refused")?;
+        }
         if self.interrupted { f.write_str("; interrupted") } else { Ok(()) }
     }
 }
 
-fn row(name: &str, tool: &ToolSummary) -> [String; 13] {
+fn row(name: &str, tool: &ToolSummary) -> [String; 14] {
     let ms = |time: Option<f64>| time.map_or_else(String::new, |time| format!("{time:.1}"));
     let transitions = &tool.transitions;
     [
@@ -61,8 +70,9 @@ fn row(name: &str, tool: &ToolSummary) -> [String; 13] {
         tool.ok.to_string(),
         tool.failed.to_string(),
         tool.refused.breaker.to_string(),
-        tool.refused.rate.to_string(),
+        (tool.refused.rate + tool.refused.adaptive_rate).to_string(),
         tool.refused.bulkhead.to_string(),
+        tool.refused.throttle.to_string(),
         tool.retries.to_string(),
         tool.timeouts.to_string(),
         ms(tool.p50_ms),

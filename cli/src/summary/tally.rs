@@ -23,8 +23,8 @@ pub(super) struct Times {
 }
 
 impl Tally {
-    /// Counts one result.
-    pub(crate) fn count(&mut self, outcome: &Outcome) {
+    /// Counts one result, of the tool of this name.
+    pub(crate) fn count(&mut self, outcome: &Outcome, tool: Option<&str>) {
         let totals = &mut self.totals;
         totals.lines += 1;
         *match &outcome.error {
@@ -34,10 +34,12 @@ impl Tally {
                 ErrorKind::Rejected => &mut totals.refused,
                 ErrorKind::Cancelled => &mut totals.cancelled,
                 ErrorKind::UnknownTool => &mut totals.unknown_tool,
+                ErrorKind::InvalidArgs => &mut totals.invalid_args,
+                ErrorKind::Denied | ErrorKind::NeedsApproval => &mut totals.denied,
                 _ => &mut totals.failed,
             },
         } += 1;
-        if let Some(tool) = &outcome.tool
+        if let Some(tool) = tool
             && outcome.attempts > 0
         {
             self.time(tool, outcome.elapsed_ms);

@@ -1,26 +1,18 @@
-//! `ToolEntry`: a `[tools.NAME]` of a TOOLS.toml, a subprocess or an HTTP endpoint under its policy.
+//! `ToolKind`: what a `[tools.NAME]` of a TOOLS.toml runs, a subprocess or an HTTP endpoint.
 
 use super::command::split;
-use super::reader::{Part, Reader};
 use crate::exit_rules::{ExitRules, StderrRule};
 use crate::output_format::OutputFormat;
 use crate::subprocess::Subprocess;
-use bytesize::ByteSize;
-use fusebox::{ErrorCategory, PolicyConfig};
+use fusebox::ErrorCategory;
+use fusebox::config::SizeText;
+use fusebox::config_file::Document;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Url};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-
-/// A tool and its policy.
-#[derive(Clone, Debug)]
-pub(crate) struct ToolEntry {
-    /// What to run.
-    pub(crate) kind: ToolKind,
-    /// Its own policy, without the defaults.
-    pub(crate) policy: PolicyConfig,
-}
 
 /// What a tool is.
 #[derive(Clone, Debug)]
@@ -46,52 +38,78 @@ pub(crate) struct EndpointEntry {
     pub(crate) max_output: usize,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Fields {
+/// The keys of a tool that are the command line's own.
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct ToolFields {
+    /// A program and its arguments, started anew for every attempt. `"fusebox"` is the runner itself.
+    #[schemars(length(min = 1))]
     command: Option<Vec<String>>,
+    /// Of a command: variables on top of the runner's own.
     env: Option<BTreeMap<String, String>>,
+    /// Of a command: the folder that it runs in. Default: the folder of the file.
     cwd: Option<PathBuf>,
+    /// Of a command: how its stdout becomes the output of the call. Default: `"auto"`.
     output: Option<OutputFormat>,
+    /// Of a command: what an exit code stands for, where it is not the usual.
+    #[schemars(extend("propertyNames" = { "pattern": "^([1-9][0-9]?|1[0-9]{2}|2[0-4][0-9]|25[0-5])$" }))]
     exit_codes: Option<BTreeMap<String, ErrorCategory>>,
+    /// Of a command: what words on stderr stand for. The first that occurs decides, before the exit code.
     stderr: Option<Vec<StderrRule>>,
+    /// An HTTP endpoint: `"https://host/path"`, or `"{SERVICE}/path"` for a server among the services.
+    #[schemars(regex(pattern = r"^(https?://|\{[^{}]+\})"))]
     url: Option<String>,
-    method: Option<String>,
+    /// Of a url. GET and DELETE send the arguments as a query, the others as a JSON body. Default: `"GET"`.
+    method: Option<Verb>,
+    /// Of a url: headers of every request.
     headers: Option<BTreeMap<String, String>>,
-    max_output: Option<ByteSize>,
 }
 
-pub(super) fn read<'t>(
-    reader: &mut Reader<'t>,
-    mut part: Part<'t>,
+const NAMES: [&str; 9] = ["command", "env", "cwd", "output", "exit_codes", "stderr", "url", "method", "headers"];
+
+/// The method of a request.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+#[schemars(rename = "Method")]
+enum Verb {
+    Get,
+    Delete,
+    Post,
+    Put,
+    Patch,
+}
+
+pub(super) fn read(
+    document: &mut Document<'_>,
+    name: &str,
+    max_output: Option<SizeText>,
     folder: &Path,
-    defaults: &PolicyConfig,
     services: &[String],
-) -> Option<ToolEntry> {
-    let policy = part.take("policy");
-    let places = part.clone();
-    let kind = reader.value(part).and_then(|fields| Tool { reader, places }.kind(fields, folder, services));
-    let policy = match policy {
-        Some(policy) => reader.policy(policy, defaults),
-        None => Some(PolicyConfig::default()),
-    };
-    Some(ToolEntry { kind: kind?, policy: policy? })
+) -> Option<ToolKind> {
+    const MAX_OUTPUT: SizeText = SizeText(1 << 20);
+    let fields: ToolFields = document.take_members(&["tools", name], &NAMES)?;
+    let max_output = usize::try_from(max_output.unwrap_or(MAX_OUTPUT).0).unwrap_or(usize::MAX);
+    Tool { document, name }.kind(fields, max_output, folder, services)
 }
 
 /// A tool whose fields are of the right types, on the way to have the right values.
-struct Tool<'r, 't> {
-    reader: &'r mut Reader<'t>,
-    places: Part<'t>,
+struct Tool<'d, 't> {
+    document: &'d mut Document<'t>,
+    name: &'d str,
 }
 
 impl Tool<'_, '_> {
-    fn kind(mut self, mut fields: Fields, folder: &Path, services: &[String]) -> Option<ToolKind> {
-        let max_output = self.max_output(fields.max_output);
+    fn kind(
+        mut self,
+        mut fields: ToolFields,
+        max_output: usize,
+        folder: &Path,
+        services: &[String],
+    ) -> Option<ToolKind> {
         match (fields.command.take(), fields.url.take()) {
             (Some(command), None) => {
                 let given = [("method", fields.method.is_some()), ("headers", fields.headers.is_some())];
                 self.absent("a tool with a command", &given);
-                let tool = self.subprocess(command, fields, folder, max_output?)?;
+                let tool = self.subprocess(command, fields, folder, max_output)?;
                 Some(ToolKind::Subprocess(tool))
             }
             (None, Some(url)) => {
@@ -103,7 +121,7 @@ impl Tool<'_, '_> {
                     ("stderr", fields.stderr.is_some()),
                 ];
                 self.absent("a tool with a url", &given);
-                let tool = self.endpoint(&url, fields, services, max_output?)?;
+                let tool = self.endpoint(&url, fields, services, max_output)?;
                 Some(ToolKind::Endpoint(tool))
             }
             (Some(_), Some(_)) => self.fault("url", "is given beside a command: allowed is one of them"),
@@ -111,20 +129,10 @@ impl Tool<'_, '_> {
         }
     }
 
-    fn max_output(&mut self, given: Option<ByteSize>) -> Option<usize> {
-        const DEFAULT: ByteSize = ByteSize::mib(1);
-        const MOST: ByteSize = ByteSize::gib(1);
-        let size = given.unwrap_or(DEFAULT);
-        match usize::try_from(size.as_u64()) {
-            Ok(bytes) if size <= MOST => Some(bytes),
-            _ => self.fault("max_output", &format!("is {size}: allowed is 0 B to {MOST}")),
-        }
-    }
-
     fn subprocess(
         &mut self,
         command: Vec<String>,
-        fields: Fields,
+        fields: ToolFields,
         folder: &Path,
         max_output: usize,
     ) -> Option<Subprocess> {
@@ -159,11 +167,17 @@ impl Tool<'_, '_> {
         codes
     }
 
-    fn endpoint(&mut self, url: &str, fields: Fields, services: &[String], max_output: usize) -> Option<EndpointEntry> {
+    fn endpoint(
+        &mut self,
+        url: &str,
+        fields: ToolFields,
+        services: &[String],
+        max_output: usize,
+    ) -> Option<EndpointEntry> {
         let headers = self.headers(fields.headers.unwrap_or_default());
-        let method = self.method(fields.method.as_deref());
+        let method = fields.method.unwrap_or(Verb::Get).into();
         let (service, url) = self.url(url, services)?;
-        Some(EndpointEntry { service, url, method: method?, headers: headers?, max_output })
+        Some(EndpointEntry { service, url, method, headers: headers?, max_output })
     }
 
     fn url(&mut self, url: &str, services: &[String]) -> Option<(Option<String>, String)> {
@@ -189,17 +203,6 @@ impl Tool<'_, '_> {
         self.fault("url", &format!("is {url:?} ({fault}): allowed is http://..., https://... or {{SERVICE}}/..."))
     }
 
-    fn method(&mut self, given: Option<&str>) -> Option<Method> {
-        match given.unwrap_or("GET") {
-            "GET" => Some(Method::GET),
-            "DELETE" => Some(Method::DELETE),
-            "POST" => Some(Method::POST),
-            "PUT" => Some(Method::PUT),
-            "PATCH" => Some(Method::PATCH),
-            other => self.fault("method", &format!("is {other:?}: allowed is GET, DELETE, POST, PUT, PATCH")),
-        }
-    }
-
     fn headers(&mut self, given: BTreeMap<String, String>) -> Option<HeaderMap> {
         let mut headers = HeaderMap::new();
         for (name, value) in given {
@@ -220,9 +223,20 @@ impl Tool<'_, '_> {
         }
     }
 
-    fn fault<T>(&mut self, field: &str, message: &str) -> Option<T> {
-        let message = format!("{}.{field} {message}", self.places.path);
-        self.reader.fault(Some(self.places.span_of(field)), message);
+    fn fault<T>(&mut self, field: &str, what: &str) -> Option<T> {
+        self.document.fault(&["tools", self.name, field], what);
         None
+    }
+}
+
+impl From<Verb> for Method {
+    fn from(verb: Verb) -> Self {
+        match verb {
+            Verb::Get => Self::GET,
+            Verb::Delete => Self::DELETE,
+            Verb::Post => Self::POST,
+            Verb::Put => Self::PUT,
+            Verb::Patch => Self::PATCH,
+        }
     }
 }
