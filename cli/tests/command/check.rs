@@ -41,7 +41,10 @@ fn limits_groups_keys_and_rules_are_shown_with_what_they_leave_open() {
     let (code, shown, stderr) = run(&workshop, &["check", "TOOLS.toml"]);
     assert_eq!((code, stderr.as_str()), (0, ""));
     let shown: serde_json::Value = toml::from_str(&shown).unwrap();
-    assert_eq!((&shown["limits"]["rate"]["limit"], &shown["limits"]["rate"]["burst"]), (&"100/1s".into(), &10.into()));
+    assert_eq!(
+        (&shown["limits"]["rate"]["limit"], &shown["limits"]["rate"]["burst"]),
+        (&"100/1s".into(), &10.0.into())
+    );
     assert_eq!(shown["groups"]["g"]["bulkhead"]["max_in_flight"], 2);
     assert_eq!(shown["rules"][0]["decision"], "allow");
     let tool = &shown["tools"]["a"];

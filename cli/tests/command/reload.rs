@@ -136,3 +136,19 @@ fn a_service_that_is_no_more_there_ends_with_the_last_call_of_it() {
     eventually("the end of the service", || processes(&marker).is_empty());
     watched.finish();
 }
+
+#[test]
+fn a_service_that_is_the_same_goes_on_and_one_that_is_another_is_started() {
+    let workshop = Workshop::new("");
+    let program = env!("CARGO_BIN_EXE_fusebox");
+    workshop.script("s.sh", &format!("echo started >>starts; exec '{program}' flaky"));
+    let tools = "[tools.t]\nurl = '{s}/ok'\n[services.s]\ncommand = ['./s.sh']\n";
+    workshop.file("TOOLS.toml", &format!("{}{tools}", Workshop::DEFAULTS));
+    let mut watched = Watched::start_in(workshop);
+    let starts = |watched: &Watched| fs::read_to_string(watched.workshop.path("starts")).unwrap().lines().count();
+    for (change, started) in [("", 1), ("# changed\n", 1), ("env = { A = 'b' }\n", 2)] {
+        watched.change(&format!("{tools}{change}[tools.{}]\ncommand = ['true']\n", ["a", "b", "c"][watched.changes]));
+        assert_eq!((watched.call("t")["success"].clone(), starts(&watched)), (json!(true), started), "{change}");
+    }
+    watched.finish();
+}
