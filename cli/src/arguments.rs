@@ -61,6 +61,9 @@ pub(crate) struct RunArguments {
     /// Put changes to TOOLS in force while the calls run; one that is wrong changes nothing and is told on stderr
     #[arg(long)]
     pub(crate) watch: bool,
+    /// Go on from the state in this file, if it is there, and save it every few seconds and at the end
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: Option<PathBuf>,
 }
 
 /// How to write the summary.
@@ -88,6 +91,9 @@ tool itself. A line that is no call, or is longer than 16 MiB, is an invalid_cal
 
 With --watch a change to TOOLS.toml is put in force as a whole: tools that keep their names keep their state, and
 calls under way end with the tool that they began with. The summary says how many changes were applied and refused.
+
+With --state an open circuit stays open across a restart, for what is left of its wait, and a rate limit does not
+start anew. A FILE that is damaged or of another kind is left alone and ends the run. One run at a time has a FILE.
 
 Ctrl-C (SIGINT, SIGTERM, SIGHUP) stops reading, cancels what runs, kills its processes and reports
 each call that was read as cancelled. A second Ctrl-C, or SIGQUIT, kills and exits at once.

@@ -16,6 +16,7 @@ mod endpoint;
 mod exit_rules;
 mod flaky;
 mod interrupt;
+mod keeper;
 mod lines;
 mod live;
 mod outcome;

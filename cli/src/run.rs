@@ -4,6 +4,7 @@ use crate::arguments::{RunArguments, SummaryFormat};
 use crate::call::{Call, InvalidCall};
 use crate::ending::Ending;
 use crate::interrupt::Interrupt;
+use crate::keeper::Keeper;
 use crate::lines::{self, LONGEST, Line, Text};
 use crate::live::Live;
 use crate::outcome::Outcome;
@@ -46,6 +47,10 @@ pub(crate) async fn run(arguments: RunArguments, interrupt: Interrupt) -> Ending
     }
     let live = Live::new();
     let registry = toolbox.registry().clone();
+    let keeper = match arguments.state.as_ref().map(|path| Keeper::resume(path, &registry)).transpose() {
+        Ok(keeper) => keeper,
+        Err(error) => return Ending::failed(&error),
+    };
     let run = Arc::new(Run { registry, tally: Mutex::default(), read: AtomicU64::new(0) });
     let viewer = tokio::spawn(view(Arc::clone(&run), live.clone()));
     let begun = Instant::now();
@@ -57,21 +62,33 @@ pub(crate) async fn run(arguments: RunArguments, interrupt: Interrupt) -> Ending
             None => pending().await,
         }
     };
+    let keep = async {
+        match &keeper {
+            Some(keeper) => keeper.keep(&live).await,
+            None => pending().await,
+        }
+    };
     let ended = tokio::select! {
         ended = calls.run_until(run.lines(arguments.jobs.get(), &interrupt.first, &live)) => ended,
         never = follow => match never {},
+        never = keep => match never {},
+    };
+    let kept = match &keeper {
+        Some(keeper) => keeper.save().await,
+        None => Ok(()),
     };
     viewer.abort();
     let _ = viewer.await; // it has ended either way
     live.clear();
+    let tally = std::mem::take(&mut *run.tally());
     let summary = Summary {
         interrupted: interrupt.first.is_cancelled(),
         elapsed_ms: begun.elapsed().as_secs_f64() * 1e3,
         reloads: reloads.map(|reloads| reloads.counts()),
-        totals: run.tally().totals,
-        tools: tools(&run.tally(), toolbox.snapshots()),
+        totals: tally.totals,
+        tools: tools(&tally, toolbox.snapshots()),
     };
-    match ended.and(write_summary(&summary, &arguments)) {
+    match ended.and(kept).and(write_summary(&summary, &arguments)) {
         Ok(()) if interrupt.first.is_cancelled() => Ending::Interrupted,
         Ok(()) => Ending::Complete,
         Err(error) => Ending::failed(&error),

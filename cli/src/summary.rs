@@ -50,7 +50,7 @@ pub(crate) struct Totals {
 }
 
 /// One tool. Its `calls`, those that it got as a fallback included, are the sum of `ok`, `failed`, `refused`, `denied`,
-/// `invalid_args` and `cancelled`. A call that was under way when its tool was removed is in none of them.
+/// `invalid_args` and `cancelled`.
 #[derive(Debug, Serialize)]
 pub(crate) struct ToolSummary {
     calls: u64,

@@ -5,7 +5,7 @@ use crate::endpoint::Endpoint;
 use crate::service::Services;
 use crate::tools_file::{EndpointEntry, ToolKind, ToolsFile};
 use fusebox::config::ToolConfig;
-use fusebox::{Registry, Tool, ToolSnapshot};
+use fusebox::{Handle, Registry, Tool, ToolSnapshot};
 use reqwest::Url;
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -16,8 +16,8 @@ pub(crate) struct Toolbox {
     registry: Registry,
     clients: Clients,
     services: Services,
-    /// What there was to say of tools when they were removed.
-    removed: Vec<ToolSnapshot>,
+    /// Tools that were removed; calls under way still count in them.
+    removed: Vec<Handle>,
 }
 
 /// A tool, ready to be called.
@@ -53,9 +53,12 @@ impl Toolbox {
         let tools: BTreeMap<_, _> = tools.into_iter().map(ready).collect::<Result<_, Box<dyn Error>>>()?;
 
         // From here on nothing fails: the file was checked. Names must be free before others take them.
-        for snapshot in self.registry.snapshot() {
-            if !tools.contains_key(&snapshot.name) && self.registry.remove(&snapshot.name) {
-                self.removed.push(snapshot);
+        for ToolSnapshot { name, .. } in self.registry.snapshot() {
+            if !tools.contains_key(&name) {
+                // a handle keeps what it leads to: that must not be the old tool, nor its service
+                let handle = self.registry.replace(&name, async |args| Ok(args), ToolConfig::default())?;
+                self.registry.remove(&name);
+                self.removed.push(handle);
             }
         }
         self.registry.apply(&config)?;
@@ -71,7 +74,8 @@ impl Toolbox {
 
     /// All tools that there are and were, those that were removed first.
     pub(crate) fn snapshots(&self) -> Vec<ToolSnapshot> {
-        self.removed.iter().cloned().chain(self.registry.snapshot()).collect()
+        let removed = self.removed.iter().map(Handle::snapshot);
+        removed.chain(self.registry.snapshot()).collect()
     }
 
     fn put(&self, name: &str, tool: impl Tool) -> Result<(), Box<dyn Error>> {

@@ -398,6 +398,32 @@ fn a_file_that_is_written_or_replaced_is_told_and_a_wrong_one_with_why() {
 }
 
 #[test]
+fn a_program_with_keys_of_its_own_watches_them_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("tools.toml");
+    let write =
+        |greeting: &str| fs::write(&file, format!("greeting = {greeting}\n{}", text(1))).expect("it is written");
+    let read = |mut document: Document<'_>| {
+        let greeting: Option<String> = document.take(&["greeting"]);
+        Ok((greeting, document.finish()?))
+    };
+    write("'hello'");
+    let (sender, changes) = channel();
+    let started = ConfigWatcher::start_reading(&file, by_events(), read, move |change| {
+        let _ = sender.send(change);
+    });
+    let ((greeting, config), _watcher) = started.expect("it is right");
+    assert_eq!((greeting.as_deref(), config.defaults.max_retries), (Some("hello"), Some(1)));
+    write("3");
+    let error =
+        changes.recv_timeout(Duration::from_secs(60)).expect("it is told").expect_err("it is wrong").to_string();
+    assert!(error.contains("tools.toml:1:12: greeting: invalid type"), "{error}");
+    write("'bye'");
+    let (greeting, _) = changes.recv_timeout(Duration::from_secs(60)).expect("it is told").expect("it is right");
+    assert_eq!(greeting.as_deref(), Some("bye"));
+}
+
+#[test]
 fn nothing_is_told_after_the_watcher_is_dropped_and_the_drop_waits_for_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("tools.toml");

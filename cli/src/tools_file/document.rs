@@ -33,7 +33,11 @@ pub(super) fn read(mut document: Document<'_>, folder: &Path) -> Result<ToolsFil
     let mut tools = BTreeMap::new();
     let mut shared = BTreeMap::new();
     for name in document.names(&["tools"]) {
-        refuse_unknown(&mut document, &["tools", &name], &schema["$defs"]["ToolConfig"]["properties"]);
+        let tool = ["tools", name.as_str()];
+        let has_unknown = refuse_unknown(&mut document, &tool, &schema["$defs"]["ToolConfig"]["properties"]);
+        if has_unknown && !document.names(&tool).iter().any(|key| key == "command" || key == "url") {
+            continue; // a slip of the pen, and not also a tool without a command
+        }
         let looked_at = take_shared(&mut document, &name);
         let max_output = looked_at.as_ref().and_then(|looked_at| looked_at.max_output);
         if let Some(tool) = tool_entry::read(&mut document, &name, max_output, folder, &names) {
@@ -51,16 +55,20 @@ pub(super) fn read(mut document: Document<'_>, folder: &Path) -> Result<ToolsFil
     Ok(ToolsFile { config, services, tools })
 }
 
-/// Takes the keys of a table that nobody knows: of an unknown key the registry would name only those that are its own.
-fn refuse_unknown(document: &mut Document<'_>, table: &[&str], known: &Value) {
+/// Takes the keys of a table that nobody knows, and tells whether there were any: of an unknown key the registry would name
+/// only those that are its own.
+fn refuse_unknown(document: &mut Document<'_>, table: &[&str], known: &Value) -> bool {
     let known: Vec<_> = known.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+    let mut has_unknown = false;
     for name in document.names(table) {
         if !known.contains(&name.as_str()) {
             let path = [table, &[name.as_str()]].concat();
             let _: Option<IgnoredAny> = document.take(&path);
             document.fault(&path, &format!("is unknown: allowed is {}", known.join(", ")));
+            has_unknown = true;
         }
     }
+    has_unknown
 }
 
 /// Takes what is looked at here, checked as far as the registry checks it, which will not see it in the document.

@@ -37,8 +37,8 @@ fn every_line_gets_one_result_and_a_bad_one_its_number() {
     }
     assert_eq!((&of_line(7)["id"], &of_line(7)["error"]["kind"]), (&json!(3), &json!("unknown_tool")));
     assert_eq!(of_line(8)["output"], json!({}));
-    let totals =
-        json!({"lines": 7, "ok": 2, "failed": 0, "refused": 0, "cancelled": 0, "unknown_tool": 1, "invalid": 4});
+    let totals = json!({"lines": 7, "ok": 2, "failed": 0, "refused": 0, "denied": 0, "invalid_args": 0, "cancelled": 0,
+            "unknown_tool": 1, "invalid": 4});
     assert_eq!(finished.summary["totals"], totals);
 }
 

@@ -58,7 +58,8 @@ fn a_rate_limit_refuses_what_is_too_much_and_an_important_call_costs_less() {
     let finished = workshop.run_with(&["--jobs", "1"], lines.concat());
     let by: Vec<_> = (1..=5).map(|id| finished.result(id)["error"]["by"].clone()).collect();
     assert_eq!(by, [json!(null), json!(null), json!("bucket"), json!(null), json!("bucket")]);
-    assert_eq!(finished.summary["tools"]["t"]["refused"], json!({"breaker": 0, "rate": 2, "bulkhead": 0}));
+    let refused = json!({"breaker": 0, "rate": 2, "adaptive_rate": 0, "bulkhead": 0, "throttle": 0});
+    assert_eq!(finished.summary["tools"]["t"]["refused"], refused);
 }
 
 #[test]

@@ -36,14 +36,13 @@ pub(crate) struct Running {
 }
 
 impl Workshop {
+    /// Neither retries nor a rate limit.
+    pub(crate) const DEFAULTS: &str = "defaults = { max_retries = 0, rate.enabled = false, backoff.base = '1ms' }\n";
+
     /// A folder with this TOOLS.toml, whose tools have neither retries nor a rate limit unless it says so.
     pub(crate) fn new(tools: &str) -> Self {
         let workshop = Self { folder: tempfile::tempdir().unwrap() };
-        let defaults = if tools.contains("[defaults]") {
-            ""
-        } else {
-            "defaults = { max_retries = 0, rate.enabled = false, backoff.base = '1ms' }\n"
-        };
+        let defaults = if tools.contains("[defaults]") { "" } else { Self::DEFAULTS };
         workshop.file("TOOLS.toml", &format!("{defaults}{tools}"));
         workshop
     }
